@@ -56,6 +56,9 @@ var (
 	ErrTooLarge = errors.New("nguard: too large")
 	// ErrMediaType says that the body is of a type that is not accepted.
 	ErrMediaType = errors.New("nguard: unsupported media type")
+	// ErrCorrupt says that a stored row cannot be read, or names another key than the one it was found
+	// under. The engine answers 401, records the event and leaves the row for inspection.
+	ErrCorrupt = errors.New("nguard: stored record unreadable")
 	// ErrHook says that a hook failed or panicked: what it guarded did not happen.
 	ErrHook = errors.New("nguard: hook failed")
 )

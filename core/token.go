@@ -1,0 +1,113 @@
+package nguard
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"io"
+)
+
+// A token is base64url(locator 16 | secret 32 | check 6): 54 bytes, 72 characters, no padding and no
+// spare bits, so that each token has exactly one spelling (ASVS 1.1.1).
+//
+// The locator finds the row: its hash is the public ID, which therefore leads to no token. The secret
+// proves the right to it: the row holds its SHA-256 only (ASVS 7.2.3, promise P4). The check makes a
+// value that nguard never issued recognisable without a read, so that garbage neither costs a query
+// nor can be mistaken for a stolen token.
+const (
+	locatorLen = 16
+	secretLen  = 32
+	checkLen   = 6
+	saltLen    = 16
+	rawLen     = locatorLen + secretLen + checkLen
+	tokenLen   = rawLen / 3 * 4
+)
+
+var tokenEncoding = base64.RawURLEncoding.Strict()
+
+// token is a parsed token: locator and secret.
+type token struct{ raw [locatorLen + secretLen]byte }
+
+func (t *token) locator() []byte { return t.raw[:locatorLen] }
+func (t *token) secret() []byte  { return t.raw[locatorLen:] }
+
+// parseToken accepts the one spelling of a value whose check holds.
+func parseToken(s string) (t token, ok bool) {
+	if len(s) != tokenLen {
+		return t, false
+	}
+	var in [tokenLen]byte
+	copy(in[:], s)
+	var raw [rawLen]byte
+	if n, err := tokenEncoding.Decode(raw[:], in[:]); err != nil || n != rawLen {
+		return t, false
+	}
+	copy(t.raw[:], raw[:])
+	check := t.check()
+	if subtle.ConstantTimeCompare(check[:], raw[locatorLen+secretLen:]) != 1 {
+		return t, false
+	}
+	return t, true
+}
+
+func (t *token) check() (c [checkLen]byte) {
+	const label = "nguard check"
+	var buf [len(label) + locatorLen + secretLen]byte
+	copy(buf[:], label)
+	copy(buf[len(label):], t.raw[:])
+	sum := sha256.Sum256(buf[:])
+	copy(c[:], sum[:])
+	return c
+}
+
+func (t *token) String() string {
+	var raw [rawLen]byte
+	copy(raw[:], t.raw[:])
+	check := t.check()
+	copy(raw[locatorLen+secretLen:], check[:])
+	return tokenEncoding.EncodeToString(raw[:])
+}
+
+// id is the public handle: 128 bits of SHA-256, from which the locator cannot be found.
+func (t *token) id() string {
+	const label = "nguard id"
+	var buf [len(label) + locatorLen]byte
+	copy(buf[:], label)
+	copy(buf[len(label):], t.locator())
+	sum := sha256.Sum256(buf[:])
+	var out [22]byte
+	base64.RawURLEncoding.Encode(out[:], sum[:16])
+	return string(out[:])
+}
+
+// next is the successor that everybody who shows t gets: derived from the secret, which only the
+// holder has, and the salt, which only the row has. The row alone gives no token.
+func (t *token) next(salt []byte) token {
+	mac := hmac.New(sha256.New, t.secret())
+	mac.Write([]byte("nguard next"))
+	mac.Write(salt)
+	n := *t
+	mac.Sum(n.raw[:locatorLen])
+	return n
+}
+
+func (t *token) digest() [sha256.Size]byte { return sha256.Sum256(t.secret()) }
+
+// newToken draws from rand.Reader and fails when it does: there is no fallback (ASVS 11.5.1).
+func newToken() (t token, err error) {
+	if _, err := io.ReadFull(rand.Reader, t.raw[:]); err != nil {
+		return token{}, fmt.Errorf("nguard: no randomness for a token: %w", err)
+	}
+	return t, nil
+}
+
+func newSalt() ([]byte, error) {
+	salt := make([]byte, saltLen)
+	if _, err := io.ReadFull(rand.Reader, salt); err != nil {
+		return nil, fmt.Errorf("nguard: no randomness for a salt: %w", err)
+	}
+	return salt, nil
+}
