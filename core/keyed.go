@@ -50,7 +50,7 @@ func (k *keyed) Create(ctx context.Context, r *Record, c Cap) (Created, error) {
 	if err != nil {
 		return Created{}, err
 	}
-	return Created{found(row, r.Stamp, Current, t), ended}, nil
+	return Created{found(row, r.Stamp, Current, t, t.String()), ended}, nil
 }
 
 func (k *keyed) Load(ctx context.Context, s string) (Found, error) {
@@ -69,25 +69,19 @@ func (k *keyed) Load(ctx context.Context, s string) (Found, error) {
 	digest := t.digest()
 	switch {
 	case subtle.ConstantTimeCompare(digest[:], row.Cur) == 1:
-		f := found(row, epoch, Current, t)
-		f.Live = s
-		return f, nil
+		return found(row, epoch, Current, t, s), nil
 	case subtle.ConstantTimeCompare(digest[:], row.Prev) == 1:
-		return found(row, epoch, Previous, t), nil
+		next := t.next(row.Salt)
+		return found(row, epoch, Previous, t, next.String()), nil
 	}
-	return found(row, epoch, Spent, t), nil
+	return found(row, epoch, Spent, t, ""), nil
 }
 
-func found(row Row, epoch Epoch, m Match, shown token) Found {
-	f := Found{Record: row.Record, LastSeen: row.LastSeen, SeenAt: row.SeenAt, User: epoch, Match: m, Ref: &ref{row, shown}}
-	switch m {
-	case Current:
-		f.Live = shown.String()
-	case Previous:
-		next := shown.next(row.Salt)
-		f.Live = next.String()
+func found(row Row, epoch Epoch, m Match, shown token, live string) Found {
+	return Found{
+		Record: row.Record, LastSeen: row.LastSeen, SeenAt: row.SeenAt,
+		User: epoch, Match: m, Live: live, Ref: &ref{row, shown},
 	}
-	return f
 }
 
 func (k *keyed) Replace(ctx context.Context, f Found, next *Record, rotate bool) (Found, error) {
@@ -95,7 +89,7 @@ func (k *keyed) Replace(ctx context.Context, f Found, next *Record, rotate bool)
 	if !ok {
 		return Found{}, fmt.Errorf("nguard: Replace of a session that this store did not load")
 	}
-	row, shown, match := at.row, at.shown, f.Match
+	row, shown, live := at.row, at.shown, f.Live
 	row.Record = next
 	if f.Match == Current && row.SeenAt.IsZero() {
 		row.SeenAt = next.Updated // it was shown: this write carries the mark
@@ -109,6 +103,7 @@ func (k *keyed) Replace(ctx context.Context, f Found, next *Record, rotate bool)
 			return Found{}, err
 		}
 		shown = shown.next(salt)
+		live = shown.String()
 		digest := shown.digest()
 		row.Prev, row.Cur, row.Salt, row.SeenAt = row.Cur, digest[:], salt, time.Time{}
 	}
@@ -116,11 +111,7 @@ func (k *keyed) Replace(ctx context.Context, f Found, next *Record, rotate bool)
 	if err := k.b.Swap(ctx, row, f.Version); err != nil {
 		return Found{}, err
 	}
-	out := found(row, f.User, match, shown)
-	if match == Spent || match == ByID {
-		out.Live = ""
-	}
-	return out, nil
+	return found(row, f.User, f.Match, shown, live), nil
 }
 
 func (k *keyed) Touch(ctx context.Context, f Found, at time.Time) (Found, error) {
@@ -157,7 +148,7 @@ func (k *keyedLister) Find(ctx context.Context, owner, id string) (Found, error)
 	if err != nil {
 		return Found{}, err
 	}
-	return found(row, epoch, ByID, token{}), nil
+	return found(row, epoch, ByID, token{}, ""), nil
 }
 
 // List returns sessions of one user in the order of their IDs.
@@ -168,7 +159,7 @@ func (k *keyedLister) List(ctx context.Context, owner, after string, n int) ([]F
 	}
 	out := make([]Found, len(rows))
 	for i, row := range rows {
-		out[i] = found(row, epoch, ByID, token{})
+		out[i] = found(row, epoch, ByID, token{}, "")
 	}
 	return out, nil
 }
