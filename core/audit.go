@@ -120,6 +120,7 @@ const (
 	EventExcessSessions   = "excess_sessions_exceeded"
 	EventTokenRevoked     = "authn_token_revoked"
 	EventTokenReuse       = "authn_token_reuse"
+	EventUseAfterExpire   = "session_use_after_expire"
 	EventAuthzFail        = "authz_fail"
 	EventAuthzChange      = "authz_change"
 	EventPermissions      = "privilege_permissions_changed"

@@ -21,6 +21,11 @@ func NewCredentials(members map[string]string) Credentials {
 	return c
 }
 
+// NewCredentialsJSON makes credentials of JSON members, as they stood in a body.
+func NewCredentialsJSON(members map[string]json.RawMessage) Credentials {
+	return Credentials{members: members}
+}
+
 // Get returns the string member with this name, or "" when it is absent or not a string.
 func (c Credentials) Get(name string) string {
 	var s string

@@ -44,6 +44,8 @@ var (
 	ErrDenied = errors.New("nguard: denied")
 	// ErrCrossOrigin says that a write came from, or could have come from, another origin.
 	ErrCrossOrigin = errors.New("nguard: cross-origin request refused")
+	// ErrInsecure says that the client used plain http where the cookie is Secure (ASVS 4.1.2).
+	ErrInsecure = errors.New("nguard: https required")
 	// ErrLimited says that a rate limit is reached; the error is a *[LimitError].
 	ErrLimited = errors.New("nguard: rate limit reached")
 	// ErrMalformed says that a body, parameter or header is not in the one form accepted.

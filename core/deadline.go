@@ -1,0 +1,98 @@
+package nguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// call runs one call to a store, users table, sink or limiter: under its own deadline, observed, and
+// with every error that is not a known answer turned into ErrUnavailable.
+func (g *Guard) call(ctx context.Context, op string, fn func(ctx context.Context) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	return g.observed(ctx, op, fn)
+}
+
+func (g *Guard) observed(ctx context.Context, op string, fn func(ctx context.Context) error) (err error) {
+	if g.tracer != nil {
+		var done func(error)
+		ctx, done = g.tracer(ctx, op)
+		defer func() { done(err) }()
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			g.crashed(ctx, op, p)
+			err = fmt.Errorf("%w: %s panicked", ErrUnavailable, op)
+		}
+	}()
+	return asAnswer(op, fn(ctx))
+}
+
+// answers are the errors that a collaborator gives on purpose.
+var answers = []error{ErrNoSession, ErrConflict, ErrTooMany, ErrMalformed, ErrCorrupt, ErrNoUser, ErrLastAdmin,
+	ErrBadCredentials, ErrMissingCredentials, ErrDenied, ErrInvalid, ErrTooLarge, ErrUnavailable, ErrLimited, ErrNoUsableField, ErrHook}
+
+func asAnswer(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, known := range answers {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)
+}
+
+// lasting returns the context for a change: it does not end when the client leaves, so that nobody can
+// leave half a change behind, but has a deadline of its own.
+func (g *Guard) lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 5*g.timeout)
+}
+
+// callContext is a deadline that costs nothing until somebody asks for Done: the memory store never
+// does, and a timer per request would be most of its cost.
+type callContext struct {
+	context.Context
+	at     time.Time
+	mu     sync.Mutex
+	inner  context.Context
+	cancel context.CancelFunc
+}
+
+func (c *callContext) Deadline() (time.Time, bool) {
+	if d, ok := c.Context.Deadline(); ok && d.Before(c.at) {
+		return d, true
+	}
+	return c.at, true
+}
+
+func (c *callContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inner == nil {
+		c.inner, c.cancel = context.WithDeadline(c.Context, c.at)
+	}
+	return c.inner.Done()
+}
+
+func (c *callContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inner != nil {
+		return c.inner.Err()
+	}
+	return c.Context.Err()
+}
+
+// release frees the timer. The context is not used afterwards.
+func (c *callContext) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cancel != nil {
+		c.cancel()
+	}
+}

@@ -1,0 +1,158 @@
+package endpoints
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/core/internal/strictjson"
+)
+
+// session answers {session}, or 401 {session: null}.
+func session(c *call) error {
+	if err := c.r.Limit(c.x.Context(), c.guard.Limits().Read); err != nil {
+		return err
+	}
+	s, err := c.signedIn()
+	if err != nil {
+		if isNoSession(err) {
+			c.extra = map[string]any{"session": nil}
+		}
+		return err
+	}
+	if unchanged, err := c.tag(s); unchanged || err != nil {
+		return err
+	}
+	return c.ok(map[string]any{"session": s})
+}
+
+// validate answers 200 {valid, session, expiresIn} with and without a session: clients take another
+// status for "not signed in" too, but existing ones parse this one.
+func validate(c *call) error {
+	c.extra = map[string]any{"valid": false}
+	if err := c.r.Limit(c.x.Context(), c.guard.Limits().Read); err != nil {
+		return err
+	}
+	s, err := c.signedIn()
+	if isNoSession(err) {
+		return c.invalid(err)
+	}
+	if err != nil {
+		return err
+	}
+	if unchanged, err := c.tag(s); unchanged || err != nil {
+		return err
+	}
+	return c.valid(s)
+}
+
+func (c *call) valid(s *nguard.Session) error {
+	left := s.Expires().Sub(c.guard.Now()).Milliseconds()
+	return c.ok(map[string]any{"valid": true, "session": s, "expiresIn": left})
+}
+
+func (c *call) invalid(err error) error {
+	a := nguard.Status(err)
+	return c.ok(map[string]any{"valid": false, "error": a.Message, "message": a.Message, "code": a.Code})
+}
+
+// validateHead answers 200 or 401 with no body.
+func validateHead(c *call) error {
+	if err := c.r.Limit(c.x.Context(), c.guard.Limits().Read); err != nil {
+		return err
+	}
+	if _, err := c.signedIn(); err != nil {
+		return err
+	}
+	return nguard.WriteJSON(c.x, http.StatusOK, nil)
+}
+
+// validateToken judges the token in {token} instead of the cookie's. It sets nothing for it.
+func validateToken(c *call) error {
+	c.extra = map[string]any{"valid": false}
+	if err := c.r.Limit(c.x.Context(), c.guard.Limits().Read); err != nil {
+		return err
+	}
+	body, err := c.body(false)
+	if err != nil {
+		return err
+	}
+	members, err := strictjson.Object(body, strictjson.Limits{})
+	if err != nil {
+		return fmt.Errorf("%w: %w", nguard.ErrMalformed, err)
+	}
+	var token string
+	for _, m := range members {
+		if m.Name == "token" && json.Unmarshal(m.Raw, &token) != nil {
+			return &nguard.FieldError{Field: "token", Problem: "must be a string"}
+		}
+	}
+	s, err := c.guard.Lookup(c.x.Context(), token)
+	if isNoSession(err) {
+		return c.invalid(nguard.ErrNoSession)
+	}
+	if err != nil {
+		return err
+	}
+	return c.valid(s)
+}
+
+// tag sets the ETag of a session and answers 304 when the caller has it. The tag is the version, for
+// If-Match, and a digest of what is shown, which a hook can change without a version. The end of the
+// session, which moves with every request, is no part of it.
+func (c *call) tag(s *nguard.Session) (unchanged bool, err error) {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return false, err
+	}
+	var shown map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &shown); err != nil {
+		return false, err
+	}
+	delete(shown, "expires")
+	if raw, err = json.Marshal(shown); err != nil {
+		return false, err
+	}
+	sum := sha256.Sum256(raw)
+	tag := fmt.Sprintf(`"%s.%d.%s"`, s.ID(), s.Version(), hex.EncodeToString(sum[:8]))
+	c.x.SetHeader("ETag", tag)
+	for _, line := range c.x.Header("If-None-Match") {
+		for _, candidate := range strings.Split(line, ",") {
+			if strings.TrimPrefix(strings.TrimSpace(candidate), "W/") == tag {
+				c.x.SetHeader("Cache-Control", "no-store")
+				return true, c.x.Respond(http.StatusNotModified, nil)
+			}
+		}
+	}
+	return false, nil
+}
+
+// ifMatch returns the version that If-Match asks for: a tag of session or validate, or the value of the
+// version header in quotes. 0 means any.
+func (c *call) ifMatch() (int64, error) {
+	lines := c.x.Header("If-Match")
+	if len(lines) == 0 || len(lines) == 1 && strings.TrimSpace(lines[0]) == "*" {
+		return 0, nil
+	}
+	s, err := c.signedIn()
+	if err != nil {
+		return 0, err
+	}
+	parts := strings.Split(strings.Trim(strings.TrimSpace(lines[0]), `"`), ".")
+	if len(lines) > 1 || len(parts) < 2 {
+		return 0, fmt.Errorf("%w: If-Match", nguard.ErrMalformed)
+	}
+	version, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil || version <= 0 {
+		return 0, fmt.Errorf("%w: If-Match", nguard.ErrMalformed)
+	}
+	if parts[0] != s.ID() {
+		return 0, fmt.Errorf("%w: If-Match names another session", nguard.ErrConflict)
+	}
+	return version, nil
+}

@@ -1,0 +1,48 @@
+package nguard
+
+import (
+	"context"
+	"net/netip"
+)
+
+// Exchange is one HTTP request and its answer, as the engine sees them. It is all that an adapter
+// implements. Every string and slice that it returns is a copy which outlives the handler: a map keyed
+// by an uncopied fiber cookie was seen to hold another person's token after the next request. It is
+// used by one goroutine at a time, until the adapter calls [Request.End].
+type Exchange interface {
+	// Context is the request's context, cancelled when the client leaves where the framework knows.
+	Context() context.Context
+	// Line describes the request.
+	Line() Line
+	// Header returns all lines of a request header, in order, unparsed. The name is in canonical form.
+	Header(name string) []string
+	// Body reads the raw body, never inflated. ErrTooLarge: it has more than max bytes; no more than one
+	// byte beyond is read.
+	Body(max int64) ([]byte, error)
+	// SetHeader and AddHeader set a header of the answer. The engine gives clean values only.
+	SetHeader(name, value string)
+	AddHeader(name, value string)
+	// SetCookie adds the Set-Cookie line, in the place of the line that an earlier call with this
+	// cookie name added. Lines of the program stay.
+	SetCookie(name, line string)
+	// Started reports whether the answer's header has been sent, where that can be known.
+	Started() bool
+	// Respond sends the whole answer.
+	Respond(status int, body []byte) error
+	// Bind makes ctx the context of the request for everything that comes after.
+	Bind(ctx context.Context)
+}
+
+// Line is what an [Exchange] knows of its request besides headers and body.
+type Line struct {
+	// Method as sent. Path is decoded, as routed, below the mount.
+	Method, Path string
+	// Host is the Host header or the authority.
+	Host string
+	// Query reports whether the target has a query string.
+	Query bool
+	// Peer is the address of the other end of the connection; invalid where there is none.
+	Peer netip.Addr
+	// TLS reports whether that connection is encrypted.
+	TLS bool
+}

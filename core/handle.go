@@ -1,0 +1,233 @@
+package nguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// moment is the state in which a change begins: the session, or why there is none.
+type moment struct {
+	found Found
+	live  *Session
+	err   error
+}
+
+// begin waits for its turn to change the session of this request and returns how it stands. A function
+// that changes the session from inside another change of the same request would wait for itself; it
+// gets ErrConflict instead.
+func (r *Request) begin(ctx context.Context) (context.Context, moment, func(), error) {
+	if r == nil {
+		return ctx, moment{}, nil, ErrNotInstalled
+	}
+	r.mu.Lock()
+	if r.turn == nil {
+		r.turn = make(chan struct{}, 1)
+	}
+	turn := r.turn
+	r.mu.Unlock()
+	wait := time.NewTimer(r.g.timeout)
+	defer wait.Stop()
+	select {
+	case turn <- struct{}{}:
+	case <-wait.C:
+		return ctx, moment{}, nil, fmt.Errorf("%w: a change of this request is under way", ErrConflict)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || r.x.Started() {
+		<-turn
+		return ctx, moment{}, nil, fmt.Errorf("%w: change the session before the first byte of the body, while the handler runs", ErrTooLate)
+	}
+	return r.attach(ctx), moment{r.found, r.live, r.err}, func() { <-turn }, nil
+}
+
+// old is the session that a login ends.
+func (m moment) old() *Found {
+	if m.err != nil {
+		return nil
+	}
+	return &m.found
+}
+
+// Login starts a session for a user whom the handler has verified itself, such as by OpenID Connect or
+// a passkey, and sets its cookie. A session that this browser held ends. The user is read again, so
+// that a role that changed meanwhile counts.
+func (r *Request) Login(ctx context.Context, userID string, o LoginOptions) (*Session, error) {
+	ctx, at, end, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	f, err := r.g.login(ctx, login{event: EventSessionCreated, action: "login", id: userID, options: r.client(o), old: at.old()})
+	if err != nil {
+		return nil, err
+	}
+	return r.adopt(ctx, f)
+}
+
+// SignIn verifies credentials by Config.Users, under the limit for logins, and starts a session. It is
+// what the login endpoint does. [ErrBadCredentials], [ErrMissingCredentials], [ErrLimited].
+func (r *Request) SignIn(ctx context.Context, c Credentials, o LoginOptions) (*Session, error) {
+	ctx, at, end, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	f, err := r.g.signIn(ctx, c, r.client(o), at.old(), func(account string) error {
+		return r.take(ctx, "login", r.g.limits.Login, Caller{Account: r.g.ns + "/" + account, IP: r.IP()})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.adopt(ctx, f)
+}
+
+func (r *Request) client(o LoginOptions) LoginOptions {
+	if o.Device == "" {
+		o.Device = r.userAgent()
+	}
+	if ip := r.IP(); o.IP == "" && ip.IsValid() {
+		o.IP = ip.String()
+	}
+	return o
+}
+
+// Logout ends the session and clears the cookie. Without a session it clears the cookie and is no
+// error. [ErrUnavailable]: the session could not be ended and the cookie is kept, so that nobody takes
+// themselves for signed out.
+func (r *Request) Logout(ctx context.Context) error {
+	ctx, at, end, err := r.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if errors.Is(at.err, ErrUnavailable) {
+		return at.err
+	}
+	if at.err == nil {
+		g, f := r.g, at.found
+		if err := g.remove(ctx, f.Owner, f.ID); err != nil && !errors.Is(err, ErrNoSession) {
+			return err
+		}
+		g.later(ctx, Event{Name: EventLogout, Outcome: Success, Action: "logout", Actor: f.Record.User.ID, Target: f.Record.User.ID, Session: f.ID})
+		r.drop(ErrNoSession)
+		if g.hooks.OnLogout != nil {
+			_ = g.guarded(ctx, "Hooks.OnLogout", func() error { g.hooks.OnLogout(ctx, at.live); return nil })
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.clearCookie()
+	}
+	return nil
+}
+
+// Reauthenticated says that the handler has verified the person again (step-up): a new session with a
+// new ID takes the place of the old one, with the age of this moment, and no earlier token reaches it
+// (ASVS 7.2.4, 7.5.1). Methods and Level replace those of the session.
+func (r *Request) Reauthenticated(ctx context.Context, o LoginOptions) (*Session, error) {
+	ctx, at, end, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if at.err != nil {
+		return nil, at.err
+	}
+	o.Remember = at.found.Remember
+	f, err := r.g.renew(ctx, at.found, "reauthenticate", r.client(o))
+	if err != nil {
+		return nil, err
+	}
+	return r.adopt(ctx, f)
+}
+
+// EndOthers ends all other sessions of the person and gives this browser a new one: call it when a
+// password or another factor has changed (ASVS 7.4.3). A login under way elsewhere starts again.
+func (r *Request) EndOthers(ctx context.Context) (*Session, error) {
+	ctx, at, end, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if at.err != nil {
+		return nil, at.err
+	}
+	old := at.found
+	if err := r.g.RevokeUser(ctx, old.Record.User.ID); err != nil {
+		return nil, err
+	}
+	f, err := r.g.renew(ctx, old, "end-others", LoginOptions{
+		Remember: old.Remember, Methods: old.Methods, Level: old.Level, Device: old.Device, IP: old.IP,
+	})
+	if err != nil {
+		r.drop(noSession(err))
+		return nil, err
+	}
+	return r.adopt(ctx, f)
+}
+
+// Update changes the session by the program's own code and sets its cookie. fn gets a [Draft] of the
+// session as stored now, may be called again when another request was faster, and must have no other
+// effect. Types, OneOf and Check of the fields hold; write policies are not asked. Fields with the
+// scope InUser are written to the users table and reach every session of the person.
+//
+// Errors: fn's own, [ErrInvalid], [ErrNoSession], [ErrConflict] when retries ran out, [ErrUnavailable],
+// [ErrTooLate] when the answer has started.
+func (r *Request) Update(ctx context.Context, fn func(d *Draft) error) (*Session, error) {
+	return r.change(ctx, change{action: "update", fn: func(_ context.Context, d *Draft) error { return fn(d) }})
+}
+
+// Refresh gives the browser a new token; the old one works until the new one has been seen, and for 10
+// seconds more.
+func (r *Request) Refresh(ctx context.Context) (*Session, error) {
+	return r.change(ctx, change{action: "refresh", rotate: true})
+}
+
+func (r *Request) change(ctx context.Context, c change) (*Session, error) {
+	ctx, at, end, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if at.err != nil {
+		return nil, at.err
+	}
+	token := at.found.Live
+	c.found, c.canRotate = at.found, !safeMethod(r.line.Method)
+	c.reload = func(ctx context.Context) (Found, error) { return r.g.load(ctx, token, false) }
+	f, err := r.g.change(ctx, c)
+	if err != nil {
+		if errors.Is(err, ErrNoSession) {
+			r.drop(noSession(err))
+		}
+		return nil, err
+	}
+	return r.adopt(ctx, f)
+}
+
+// Revoke ends one session of a user by its handle, as [Guard.Revoke] does, and records an attempt at a
+// handle that is not that user's.
+func (r *Request) Revoke(ctx context.Context, userID, id string) error {
+	if r == nil {
+		return ErrNotInstalled
+	}
+	ctx = r.attach(ctx)
+	err := r.g.Revoke(ctx, userID, id)
+	if errors.Is(err, ErrNotFound) {
+		r.g.observe(ctx, Event{Name: EventForeignHandle, Outcome: Denied, Action: "revoke", Target: userID, Reason: "no such session of this person"})
+	}
+	return err
+}
+
+// Record writes an audit record of the program's own: actor, address and request ID are filled in. An
+// error means that it is not written; a program that must not act without a record stops there.
+func (r *Request) Record(ctx context.Context, e Event) error {
+	if r == nil {
+		return ErrNotInstalled
+	}
+	return r.g.commit(r.attach(ctx), e)
+}

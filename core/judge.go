@@ -1,0 +1,281 @@
+package nguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// load finds the session of a token and judges it. When the bookkeeping of two requests collides, the
+// loser reads again; it never gives up because of bookkeeping.
+func (g *Guard) load(ctx context.Context, token string, rotate bool) (Found, error) {
+	for try := 0; ; try++ {
+		f, err := g.read(ctx, token)
+		if err != nil {
+			return Found{}, g.unreadable(ctx, err)
+		}
+		f, err = g.judge(ctx, f, rotate, try < 3)
+		if !errors.Is(err, errAgain) {
+			return f, err
+		}
+	}
+}
+
+// errAgain says that a bookkeeping write met a newer version.
+var errAgain = errors.New("nguard: load again")
+
+// read is the one store read of a request.
+func (g *Guard) read(ctx context.Context, token string) (f Found, err error) {
+	call := callContext{Context: ctx, at: time.Now().Add(g.timeout)}
+	defer call.release()
+	if g.tracer != nil {
+		return g.readObserved(&call, token)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			g.crashed(ctx, "store.load", p)
+			err = fmt.Errorf("%w: store.load panicked", ErrUnavailable)
+		}
+	}()
+	if f, err = g.store.Load(&call, token); err != nil {
+		return f, asAnswer("store.load", err)
+	}
+	if f.Record == nil {
+		return f, fmt.Errorf("%w: no record", ErrCorrupt)
+	}
+	return f, nil
+}
+
+func (g *Guard) readObserved(ctx context.Context, token string) (f Found, err error) {
+	err = g.observed(ctx, "store.load", func(ctx context.Context) (err error) {
+		if f, err = g.store.Load(ctx, token); err == nil && f.Record == nil {
+			err = fmt.Errorf("%w: no record", ErrCorrupt)
+		}
+		return err
+	})
+	return f, err
+}
+
+// unreadable turns the errors of a read into what the person is told: malformed, nobody, or an outage.
+func (g *Guard) unreadable(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, ErrMalformed):
+		g.observe(ctx, Event{Name: EventInputInvalid, Outcome: Failure, Action: "load", Reason: "malformed token"})
+	case errors.Is(err, ErrCorrupt):
+		g.log.ErrorContext(ctx, "nguard: stored session unreadable", "err", err, "request_id", requestID(ctx))
+		g.observe(ctx, Event{Name: EventRecordUnreadable, Outcome: Failure, Action: "load", Reason: "stored record unreadable"})
+		return fmt.Errorf("%w: %w", ErrNoSession, err)
+	case errors.Is(err, ErrNoSession):
+		g.observe(ctx, Event{Name: EventUseAfterExpire, Outcome: Failure, Action: "load", Reason: "unknown or ended session"})
+	}
+	return err
+}
+
+// judge decides what a stored session is worth now (promises P3, P5, P6, P11). rotate says that the
+// answer can carry a new token; books that bookkeeping may be written.
+//
+// The order matters. What ended stays ended whatever token is shown. Then the token: an old one is
+// theft. Then the person, as the users table knows them. Only then is anything written.
+func (g *Guard) judge(ctx context.Context, f Found, rotate, books bool) (Found, error) {
+	now, r := g.now(), f.Record
+	if !g.owns(r) {
+		return Found{}, fmt.Errorf("%w: of another namespace", ErrNoSession)
+	}
+	switch {
+	case f.User.Revoke != r.Stamp.Revoke:
+		return Found{}, g.end(ctx, f, EventSessionExpired, "revoked")
+	case !now.Before(r.Expires):
+		return Found{}, g.end(ctx, f, EventSessionExpired, "absolute limit")
+	case r.Idle > 0 && !now.Before(f.LastSeen.Add(r.Idle)):
+		return Found{}, g.end(ctx, f, EventSessionExpired, "idle limit")
+	case f.LastSeen.After(now.Add(Skew)):
+		return Found{}, fmt.Errorf("%w: last seen in the future", ErrNoSession)
+	case f.Match == Spent, f.Match == Previous && !f.SeenAt.IsZero() && now.After(f.SeenAt.Add(Grace)):
+		return Found{}, g.theft(ctx, f)
+	}
+	turn := rotate && (r.Due || now.Sub(r.Rotated) >= g.life.RotateEvery) && rotatable(f, now)
+	changed := g.users != nil && (f.User.Change != r.Stamp.Change || f.User.Open > 0)
+	if changed || turn {
+		return g.settle(ctx, f, rotate, books)
+	}
+	if books && touchDue(f, now) {
+		return g.touch(ctx, f, now)
+	}
+	return f, nil
+}
+
+// settle is the path of a session that is not as stored: its person has changed, or its token is to.
+func (g *Guard) settle(ctx context.Context, f Found, rotate, books bool) (Found, error) {
+	now, next := g.now(), *f.Record
+	stamp, err := g.refreshUser(ctx, f, &next)
+	if err != nil {
+		return Found{}, err
+	}
+	turn := rotate && (next.Due || now.Sub(f.Rotated) >= g.life.RotateEvery) && rotatable(f, now)
+	if books && (stamp || turn) {
+		return g.keepBooks(ctx, f, &next, turn)
+	}
+	f.Record = &next // judged on the fresh user; the next write stores it
+	if books && touchDue(f, now) {
+		return g.touch(ctx, f, now)
+	}
+	return f, nil
+}
+
+// rotatable says whether a successor may be made now: the caller holds the current token, and no
+// earlier one is still in its grace, which a second rotation would cut short.
+func rotatable(f Found, now time.Time) bool {
+	return f.Match == Current && !f.SeenAt.IsZero() && now.After(f.SeenAt.Add(Grace))
+}
+
+// refreshUser looks the person up again when the epoch says that they have changed or are changing. It
+// reports whether next is to be stored with the epoch that this very read returned: a stamp with a
+// newer one would hide a change that this lookup did not see.
+func (g *Guard) refreshUser(ctx context.Context, f Found, next *Record) (stamp bool, err error) {
+	if g.users == nil || (f.User.Change == f.Stamp.Change && f.User.Open == 0) {
+		return false, nil
+	}
+	u, err := g.lookUp(ctx, f.Record.User.ID)
+	if errors.Is(err, ErrNoUser) || (err == nil && u.Disabled) {
+		owner := f.Owner
+		_ = g.call(ctx, "store.bump", func(ctx context.Context) error {
+			_, err := g.epochs.Bump(ctx, owner, BumpRevoke) // all of them, also if the person is let in again
+			return err
+		})
+		return false, g.end(ctx, f, EventSessionExpired, "user gone or disabled")
+	}
+	if err != nil {
+		return false, err
+	}
+	if next.User.Role != u.Role || !slices.Equal(next.User.Permissions, u.Permissions) {
+		next.Due = true
+	}
+	next.User = u
+	if f.User.Open > 0 {
+		return false, nil
+	}
+	next.Stamp.Change = f.User.Change
+	return true, nil
+}
+
+// lookUp reads a user and brings it into stored form.
+func (g *Guard) lookUp(ctx context.Context, id string) (u User, err error) {
+	err = g.call(ctx, "users.user", func(ctx context.Context) (err error) {
+		u, err = g.users.User(ctx, id)
+		return err
+	})
+	if err != nil {
+		return User{}, err
+	}
+	if u.ID != id {
+		return User{}, fmt.Errorf("%w: Users.User answered with another user", ErrUnavailable)
+	}
+	return storedUser(u)
+}
+
+func storedUser(u User) (User, error) {
+	data := make(map[string]any, len(u.Data))
+	for name, v := range u.Data {
+		s, err := storedForm(v)
+		if err != nil {
+			return User{}, fmt.Errorf("nguard: User.Data[%q]: %w", name, err)
+		}
+		data[name] = s
+	}
+	u.Data, u.Permissions = data, slices.Clone(u.Permissions)
+	return u, nil
+}
+
+// keepBooks stores a re-stamped or rotated record. An outage here ends nothing and denies nothing: the
+// session was read and judged, and the write falls due again with the next request.
+func (g *Guard) keepBooks(ctx context.Context, f Found, next *Record, turn bool) (Found, error) {
+	ctx, cancel := g.lasting(ctx)
+	defer cancel()
+	now := g.now().UTC().Round(0)
+	if turn {
+		e := Event{Name: EventSessionRenewed, Outcome: Success, Action: "rotate", Actor: next.User.ID, Target: next.User.ID, Session: f.ID}
+		if err := g.commit(ctx, e); err != nil {
+			turn = false
+		} else {
+			next.Rotated, next.Due = now, false
+		}
+	}
+	next.Version, next.Updated = f.Version+1, now
+	got, err := g.replace(ctx, f, next, turn)
+	switch {
+	case err == nil:
+		if touchDue(got, now) {
+			return g.touch(ctx, got, now)
+		}
+		return got, nil
+	case errors.Is(err, ErrConflict):
+		return Found{}, errAgain
+	case errors.Is(err, ErrNoSession):
+		return Found{}, err
+	}
+	g.log.WarnContext(ctx, "nguard: bookkeeping put off", "err", err)
+	next.Version = f.Version
+	f.Record = next
+	return f, nil
+}
+
+func (g *Guard) replace(ctx context.Context, f Found, next *Record, rotate bool) (got Found, err error) {
+	err = g.call(ctx, "store.replace", func(ctx context.Context) (err error) {
+		got, err = g.store.Replace(ctx, f, next, rotate)
+		return err
+	})
+	return got, err
+}
+
+// touchDue says whether bookkeeping falls due: the seen mark once in the life of a token, the idle clock
+// at most once in each interval. In between, reading writes nothing (promise P6).
+func touchDue(f Found, now time.Time) bool {
+	return f.Match == Current && f.SeenAt.IsZero() || f.Idle > 0 && now.Sub(f.LastSeen) >= touchEvery(f.Idle)
+}
+
+func (g *Guard) touch(ctx context.Context, f Found, now time.Time) (Found, error) {
+	var got Found
+	err := g.call(context.WithoutCancel(ctx), "store.touch", func(ctx context.Context) (err error) {
+		got, err = g.store.Touch(ctx, f, now.UTC().Round(0))
+		return err
+	})
+	switch {
+	case err == nil:
+		got.Record = f.Record
+		return got, nil
+	case errors.Is(err, ErrNoSession):
+		return Found{}, err // it ended between the read and now
+	}
+	g.log.WarnContext(ctx, "nguard: idle clock not written", "err", err)
+	return f, nil
+}
+
+// end removes a session that is over by itself. It is dead whether or not the row can be removed now.
+func (g *Guard) end(ctx context.Context, f Found, event, reason string) error {
+	if g.remove(ctx, f.Owner, f.ID) == nil {
+		g.later(ctx, Event{Name: event, Outcome: Success, Action: "load", Target: f.Record.User.ID, Session: f.ID, Reason: reason})
+	}
+	return fmt.Errorf("%w: %s", ErrNoSession, reason)
+}
+
+// theft ends a session of which an old token was shown: either its thief or its owner has a newer one,
+// and nobody can tell who (checklist B1, B3). Unlike an expired one it would live on if the row stayed,
+// so an outage is an outage.
+func (g *Guard) theft(ctx context.Context, f Found) error {
+	switch err := g.remove(ctx, f.Owner, f.ID); {
+	case err == nil:
+		g.later(ctx, Event{Name: EventTokenReuse, Outcome: Denied, Action: "load", Target: f.Record.User.ID, Session: f.ID,
+			Reason: "a replaced token was shown: stolen, or restored from a backup"})
+	case !errors.Is(err, ErrNoSession):
+		return err
+	}
+	return fmt.Errorf("%w: old token", ErrNoSession)
+}
+
+func (g *Guard) remove(ctx context.Context, owner, id string) error {
+	return g.call(context.WithoutCancel(ctx), "store.delete", func(ctx context.Context) error {
+		return g.store.Delete(ctx, owner, id)
+	})
+}

@@ -1,0 +1,162 @@
+package nguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Lookup returns the session of a token, outside of a request. Errors as [Request.Session] gives them.
+func (g *Guard) Lookup(ctx context.Context, token string) (*Session, error) {
+	f, err := g.load(ctx, token, false)
+	if err != nil {
+		return nil, noSession(err)
+	}
+	return g.session(ctx, f)
+}
+
+// Sessions returns the live sessions of a user, newest first.
+func (g *Guard) Sessions(ctx context.Context, userID string) ([]*Session, error) {
+	found, err := g.list(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*Session, 0, len(found))
+	for _, f := range found {
+		list = append(list, &Session{rec: f.Record, seen: f.LastSeen, fields: g.fields})
+	}
+	slices.SortFunc(list, func(a, b *Session) int { return b.Created().Compare(a.Created()) })
+	return list, nil
+}
+
+// list returns what is alive of a user's sessions.
+func (g *Guard) list(ctx context.Context, userID string) (live []Found, err error) {
+	owner, err := g.owner(userID)
+	if err != nil {
+		return nil, err
+	}
+	const page = 100
+	now := g.now()
+	for after := ""; ; {
+		var found []Found
+		err := g.call(ctx, "store.list", func(ctx context.Context) (err error) {
+			found, err = g.lister.List(ctx, owner, after, page)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			after = f.ID
+			if f.User.Revoke == f.Stamp.Revoke && now.Before(deadline(f.Record, f.LastSeen)) {
+				live = append(live, f)
+			}
+		}
+		if len(found) < page {
+			return live, nil
+		}
+	}
+}
+
+// Update changes one session of a user, outside of a request; see [Request.Update]. ctx names the actor.
+// Authority that changes rotates the token at the session's next write, since a job holds none.
+func (g *Guard) Update(ctx context.Context, userID, id string, fn func(d *Draft) error) (*Session, error) {
+	owner, err := g.owner(userID)
+	if err != nil {
+		return nil, err
+	}
+	reload := func(ctx context.Context) (f Found, err error) {
+		err = g.call(ctx, "store.find", func(ctx context.Context) (err error) {
+			f, err = g.lister.Find(ctx, owner, id)
+			return err
+		})
+		if err != nil {
+			return f, err
+		}
+		return g.judge(ctx, f, false, false)
+	}
+	f, err := reload(ctx)
+	if err != nil {
+		return nil, noSession(err)
+	}
+	f, err = g.change(ctx, change{action: "update", found: f, reload: reload, fn: func(_ context.Context, d *Draft) error { return fn(d) }})
+	if err != nil {
+		return nil, err
+	}
+	return g.session(ctx, f)
+}
+
+// Revoke ends one session of a user. [ErrNotFound]: no live session of this user has this handle. ctx
+// names the actor.
+func (g *Guard) Revoke(ctx context.Context, userID, id string) error {
+	who, err := actor(ctx)
+	if err != nil {
+		return err
+	}
+	owner, err := g.owner(userID)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	ctx, cancel := g.lasting(ctx)
+	defer cancel()
+	if err := g.remove(ctx, owner, id); errors.Is(err, ErrNoSession) {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	} else if err != nil {
+		return err
+	}
+	g.later(ctx, Event{Name: EventTokenRevoked, Outcome: Success, Action: "revoke", Actor: who, Target: userID, Session: id})
+	return nil
+}
+
+// RevokeUser ends all sessions of a user, except those whose handles are given: "log out everywhere".
+// Without exceptions it is one small write whatever their number, and a login under way starts again.
+// Call it when a password or another factor has changed. ctx names the actor.
+func (g *Guard) RevokeUser(ctx context.Context, userID string, except ...string) error {
+	who, err := actor(ctx)
+	if err != nil {
+		return err
+	}
+	owner, err := g.owner(userID)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := g.lasting(ctx)
+	defer cancel()
+	if len(except) == 0 {
+		err := g.call(ctx, "store.bump", func(ctx context.Context) error {
+			_, err := g.epochs.Bump(ctx, owner, BumpRevoke)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		g.later(ctx, Event{Name: EventTokenRevoked, Outcome: Success, Action: "revoke-all", Actor: who, Target: userID})
+		return nil
+	}
+	found, err := g.list(ctx, userID)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if slices.Contains(except, f.ID) {
+			continue
+		}
+		if err := g.Revoke(ctx, userID, f.ID); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// noSession folds every reason why a token or handle leads nowhere into one, so that none can be told
+// from another outside (checklist J5).
+func noSession(err error) error {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNoSession) {
+		return err
+	}
+	if errors.Is(err, ErrMalformed) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNoUser) {
+		return fmt.Errorf("%w: %w", ErrNoSession, err)
+	}
+	return err
+}

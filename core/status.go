@@ -1,0 +1,124 @@
+package nguard
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// Answer is what the outside learns of an error: one table for all adapters (promise P10). Error is a
+// plain sentence, safe to show; Code is stable.
+type Answer struct {
+	Status  int
+	Code    string
+	Message string
+}
+
+// statuses is read from the top: the first that matches counts. An outage stands before what it may
+// have kept from being decided.
+var statuses = []struct {
+	err    error
+	answer Answer
+}{
+	{ErrOutcomeUnknown, Answer{503, "outcome_unknown", "It is not known whether the change was made. Please check, then try again."}},
+	{ErrUnavailable, Answer{503, "unavailable", "The service is not available just now. Please try again shortly."}},
+	{ErrLimited, Answer{429, "rate_limited", "Too many requests. Please wait, then try again."}},
+	{ErrCrossOrigin, Answer{403, "cross_origin", "The request did not come from this application."}},
+	{ErrInsecure, Answer{403, "https_required", "This address must be used over https."}},
+	{ErrBadCredentials, Answer{401, "bad_credentials", "The credentials are not right."}},
+	{ErrMissingCredentials, Answer{400, "missing_credentials", "The credentials are incomplete."}},
+	{ErrTooLarge, Answer{413, "too_large", "The request is too large."}},
+	{ErrMediaType, Answer{415, "media_type", "The request body must be JSON."}},
+	{ErrMethod, Answer{405, "method_not_allowed", "This method is not allowed here."}},
+	{ErrLastAdmin, Answer{403, "last_admin", "The last admin keeps the role."}},
+	{ErrDenied, Answer{403, "forbidden", "You may not do this."}},
+	{ErrInvalid, Answer{400, "invalid_value", "A value is not accepted."}},
+	{ErrNoUsableField, Answer{400, "no_usable_field", "The update names no field that can be changed."}},
+	{ErrTooMany, Answer{403, "too_many_sessions", "You are signed in on as many devices as are allowed. Please log out on one of them."}},
+	{ErrNoUser, Answer{404, "no_such_user", "There is no such user."}},
+	{ErrNotFound, Answer{404, "not_found", "There is nothing here."}},
+	{ErrNoSession, Answer{401, "no_session", "You are not signed in."}},
+	{ErrConflict, Answer{409, "conflict", "Somebody else has changed this in the meantime."}},
+	{ErrMalformed, Answer{400, "malformed", "The request is malformed."}},
+}
+
+// Status maps an error to its answer. What is not in the table is a fault of the program: 500, with
+// nothing of the error in it.
+func Status(err error) Answer {
+	for _, row := range statuses {
+		if !errors.Is(err, row.err) {
+			continue
+		}
+		a := row.answer
+		var denied *DeniedError
+		var field *FieldError
+		switch {
+		case row.err == ErrDenied && errors.As(err, &denied) && denied.Decision.Code != "":
+			a.Code = denied.Decision.Code
+			if a.Code == "step_up_required" {
+				a.Message = "Please confirm that it is you, then try again."
+			}
+		case row.err == ErrInvalid && errors.As(err, &field):
+			a.Message = "The field " + field.Field + " " + clean(field.Problem) + "."
+		}
+		return a
+	}
+	return Answer{500, "internal", "Something went wrong on our side."}
+}
+
+// RetryAfter is what 503 answers ask clients to wait, in seconds.
+const RetryAfter = "2"
+
+// Fail answers a request with the JSON of an error, {"error", "message", "code"}, and the headers that
+// go with it. Members in extra stand beside them. It is for adapters, whose Fail calls it; it does
+// nothing when the answer has started. The cause of a fault goes to the log.
+func (g *Guard) Fail(x Exchange, err error, extra map[string]any) error {
+	if x.Started() {
+		return ErrTooLate
+	}
+	a := Status(err)
+	ctx := x.Context()
+	if a.Status >= 500 {
+		g.log.ErrorContext(ctx, "nguard: request failed", "status", a.Status, "err", err, "request_id", requestID(ctx))
+		if id := requestID(ctx); id != "" {
+			x.SetHeader("X-Request-Id", id)
+		}
+	}
+	var limited *LimitError
+	switch {
+	case errors.As(err, &limited):
+		x.SetHeader("Retry-After", seconds(limited.Quota.RetryAfter))
+	case a.Status == http.StatusServiceUnavailable:
+		x.SetHeader("Retry-After", RetryAfter)
+	}
+	body := map[string]any{"error": a.Message, "message": a.Message, "code": a.Code}
+	for name, v := range extra {
+		body[name] = v
+	}
+	return WriteJSON(x, a.Status, body)
+}
+
+// WriteJSON answers with JSON, of exactly the type that browser clients look for, and the headers that
+// every answer of nguard carries: nothing is cached, sniffed, framed or referred to (ASVS 3.2.1, 3.4.3
+// to 3.4.5, 3.5.8, 14.2.2). It is for adapters and endpoints.
+func WriteJSON(x Exchange, status int, v any) error {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	for _, h := range securityHeaders {
+		x.SetHeader(h[0], h[1])
+	}
+	x.SetHeader("Content-Type", "application/json")
+	return x.Respond(status, []byte(b.String()))
+}
+
+var securityHeaders = [][2]string{
+	{"Cache-Control", "no-store"},
+	{"Content-Security-Policy", "default-src 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+	{"Referrer-Policy", "no-referrer"},
+	{"X-Content-Type-Options", "nosniff"},
+}

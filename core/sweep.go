@@ -1,0 +1,60 @@
+package nguard
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	sweepEvery = time.Minute
+	sweepBatch = 500
+)
+
+// sweep removes dead rows in the background, at most once a minute, in small batches. It starts with
+// requests rather than with a timer: without requests nothing grows, and nothing needs stopping but a
+// batch under way.
+func (g *Guard) sweep() {
+	now := g.now()
+	last := g.swept.Load()
+	if g.sweeper == nil || now.UnixNano()-last < int64(sweepEvery) || !g.swept.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	if !g.sweeping.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer g.sweeping.Store(false)
+		for g.stop.Err() == nil {
+			var n int
+			err := g.call(g.stop, "store.sweep", func(ctx context.Context) (err error) {
+				n, err = g.sweeper.Sweep(ctx, now, sweepBatch)
+				return err
+			})
+			if err != nil {
+				g.log.Warn("nguard: sweep put off", "err", err)
+				return
+			}
+			if n < sweepBatch {
+				return
+			}
+		}
+	}()
+}
+
+// Sweep removes dead rows now and returns how many; the guard also does so by itself, about once a
+// minute while there are requests. It is for programs that want to do it on a schedule.
+func (g *Guard) Sweep(ctx context.Context) (int, error) {
+	total := 0
+	for g.sweeper != nil {
+		var n int
+		err := g.call(ctx, "store.sweep", func(ctx context.Context) (err error) {
+			n, err = g.sweeper.Sweep(ctx, g.now(), sweepBatch)
+			return err
+		})
+		total += n
+		if err != nil || n < sweepBatch {
+			return total, err
+		}
+	}
+	return total, nil
+}

@@ -1,0 +1,341 @@
+package nguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ChangeUser changes a user outside of a session: fn receives the user as stored and alters it. The
+// change reaches every live session of the person by its next request (promise P3). ctx names the
+// actor (see [WithActor]). fn may be called again when somebody else was faster, and its error is
+// returned as it is. Declared fields are checked; write policies are not asked.
+//
+// Errors: [ErrNoUser], [ErrLastAdmin], [ErrInvalid], [ErrConflict], [ErrUnavailable]; with
+// [ErrOutcomeUnknown] too when the write was sent and its answer was lost.
+func (g *Guard) ChangeUser(ctx context.Context, id string, fn func(u *User) error) (User, error) {
+	return g.changeUser(ctx, userChange{action: "change-user", id: id, fn: func(_ context.Context, d *Draft) error {
+		u := cloneUser(d.user)
+		if err := fn(&u); err != nil {
+			return err
+		}
+		return g.adopt(d, u)
+	}})
+}
+
+// adopt puts a User that the program has made into a draft, by the rules of the fields.
+func (g *Guard) adopt(d *Draft, u User) error {
+	if u.ID != d.base.User.ID {
+		return &FieldError{"user.id", "never changes"}
+	}
+	u, err := storedUser(u)
+	if err != nil {
+		return err
+	}
+	for _, c := range diffUser(d.base.User, u) {
+		f := g.fields.byName[c.Field]
+		if f == nil || c.To == nil {
+			continue
+		}
+		to, err := storedForm(c.To)
+		if err == nil {
+			err = f.check(to)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	d.user = u
+	return nil
+}
+
+// userChange is one change of a row of the users table, with the session of the caller if it is theirs.
+type userChange struct {
+	action, id string
+	fn         func(ctx context.Context, d *Draft) error
+	own        *change // nil: no session of the caller is part of it
+}
+
+// changeOwnUser is a change of a session that reaches into the users table.
+func (g *Guard) changeOwnUser(ctx context.Context, c change, e Event) (got Found, err error) {
+	err = g.tryUser(ctx, userChange{action: c.action, id: c.found.Record.User.ID, fn: c.fn, own: &c}, e.ID, &got, nil)
+	return got, err
+}
+
+// changeUser runs the change until no conflict remains or the deadline ends it.
+func (g *Guard) changeUser(ctx context.Context, u userChange) (after User, err error) {
+	if _, err := actor(ctx); err != nil {
+		return User{}, err
+	}
+	ctx, cancel := g.lasting(ctx)
+	defer cancel()
+	id := newEventID()
+	for try := 0; ; try++ {
+		err := g.tryUser(ctx, u, id, nil, &after)
+		if !errors.Is(err, ErrConflict) {
+			return after, err
+		}
+		if try == 0 {
+			defer g.turns.take(ctx, "user/"+u.id)()
+		}
+		if ctx.Err() != nil || try > 100 {
+			return User{}, fmt.Errorf("%w: retries ran out", ErrConflict)
+		}
+	}
+}
+
+// tryUser makes one try: in one transaction where users live in the store's database, by the marked
+// way elsewhere. Each reads the user fresh, so that a session's older copy is never what is compared.
+func (g *Guard) tryUser(ctx context.Context, u userChange, id string, got *Found, after *User) error {
+	if g.updater == nil {
+		return fmt.Errorf("nguard: a user was to be changed, but Config.Users is no UserUpdater: add UpdateUser to it")
+	}
+	owner, err := g.owner(u.id)
+	if err != nil {
+		return err
+	}
+	t := &userTry{g: g, u: u, owner: owner, id: id}
+	if g.oneTx {
+		err = t.together(ctx)
+	} else {
+		err = t.marked(ctx)
+	}
+	if err != nil && !errors.Is(err, errUnchanged) {
+		return err
+	}
+	if after != nil {
+		*after = cloneUser(t.draft.user)
+	}
+	if got != nil {
+		*got = t.got
+	}
+	if err == nil {
+		g.after(ctx, t.event)
+	}
+	return nil
+}
+
+// userTry is the state of one try.
+type userTry struct {
+	g      *Guard
+	u      userChange
+	owner  string
+	id     string
+	draft  *Draft
+	event  Event
+	rotate bool
+	got    Found
+}
+
+// prepare reads the user and runs the function on it. Nothing is written.
+func (t *userTry) prepare(ctx context.Context) error {
+	user, err := t.g.lookUp(ctx, t.u.id)
+	if err != nil {
+		return err
+	}
+	base := &Record{User: user}
+	c := change{action: t.u.action, fn: t.u.fn}
+	if own := t.u.own; own != nil {
+		record := *own.found.Record
+		record.User = user
+		base, t.got = &record, own.found
+		t.got.Record = base
+	}
+	t.draft = newDraft(base)
+	if err := t.g.draft(ctx, c, t.draft); err != nil {
+		return err
+	}
+	changes, _, rotate := t.draft.changes(t.g.fields)
+	if len(changes) == 0 {
+		return errUnchanged
+	}
+	who, err := actor(ctx)
+	if err != nil {
+		return err
+	}
+	t.rotate = rotate
+	t.event = Event{ID: t.id, Name: eventOf(changes, true), Action: t.u.action, Actor: who, Target: t.u.id, Changes: changes}
+	if t.u.own != nil {
+		t.event.Session = t.u.own.found.ID
+	}
+	return nil
+}
+
+// together is the way with one database: the row, the epoch, the own session and the record are one
+// transaction (promise P2). Whatever fails, nothing has changed.
+func (t *userTry) together(ctx context.Context) error {
+	g := t.g
+	if !g.sinkInTx && !g.silent {
+		// The sink cannot join. The attempt goes first; the values are those of a read outside the
+		// transaction, which compares them again.
+		if err := t.prepare(ctx); err != nil {
+			return err
+		}
+		if err := g.commit(ctx, t.with(Attempt, "")); err != nil {
+			return err
+		}
+	}
+	err := g.inTx(ctx, func(ctx context.Context) error {
+		if err := t.prepare(ctx); err != nil {
+			return err
+		}
+		if err := t.update(ctx); err != nil {
+			return err
+		}
+		epoch, err := t.bump(ctx, t.settled())
+		if err != nil {
+			return err
+		}
+		if own := t.u.own; own != nil {
+			next, turn := g.successor(*own, t.draft, t.rotate)
+			next.Stamp.Change = epoch.Change
+			if t.got, err = g.replace(ctx, own.found, next, turn); err != nil {
+				return err
+			}
+		}
+		if g.sinkInTx {
+			return g.commit(ctx, t.with(Success, ""))
+		}
+		return nil
+	})
+	if g.sinkInTx || g.silent || t.event.Name == "" {
+		return err
+	}
+	if err != nil {
+		if !errors.Is(err, ErrConflict) {
+			g.done(ctx, t.with(Failure, failureReason(err)))
+		}
+		return err
+	}
+	g.done(ctx, t.with(Success, ""))
+	return nil
+}
+
+// marked is the way with two databases. The epoch is open while the row is being written, so that every
+// session asks the users table meanwhile; the change mark moves when it is closed. Bumping only before
+// lets a load between bump and write stamp the old user as current; bumping only after loses the bump
+// when the process dies in between.
+//
+//	step                  if it fails                                        answer
+//	1 bump open           nothing has changed                                503
+//	2 record the attempt  close again; nothing has changed                   503
+//	3 UpdateUser          refused: close, record. unknown: leave it open     403, 404, 409; 503 unknown
+//	4 bump closed+changed stays open: right but slow, until a sweep closes   200
+//	5 own session, record heals at its next request; the backlog retries     200
+func (t *userTry) marked(ctx context.Context) error {
+	g := t.g
+	if err := t.prepare(ctx); err != nil {
+		return err
+	}
+	if _, err := t.bump(ctx, BumpOpen); err != nil {
+		return err
+	}
+	if err := g.commit(ctx, t.with(Attempt, "")); err != nil {
+		t.close(ctx)
+		return err
+	}
+	if err := t.update(ctx); err != nil {
+		if !refused(err) {
+			g.done(ctx, t.with(Failure, "outcome unknown"))
+			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
+		t.close(ctx)
+		g.done(ctx, t.with(Failure, failureReason(err)))
+		return err
+	}
+	epoch, err := t.bump(ctx, t.settled()|BumpClose)
+	if err != nil {
+		g.log.ErrorContext(ctx, "nguard: epoch stays open", "user", t.u.id, "err", err)
+	} else if t.u.own != nil {
+		t.replaceOwn(ctx, epoch)
+	}
+	g.done(ctx, t.with(Success, ""))
+	return nil
+}
+
+// replaceOwn brings the caller's own session up to date, so that this very answer carries it. The user
+// is written already: whatever happens here, the next load finds the changed epoch and heals it. What
+// the function set in the session itself is tried again on a newer one.
+func (t *userTry) replaceOwn(ctx context.Context, epoch Epoch) {
+	g, own := t.g, *t.u.own
+	d := t.draft
+	for try := 0; try < 20; try++ {
+		next, turn := g.successor(own, d, t.rotate)
+		next.Stamp.Change = epoch.Change
+		got, err := g.replace(ctx, own.found, next, turn)
+		if err == nil {
+			t.got = got
+			return
+		}
+		if !errors.Is(err, ErrConflict) {
+			break
+		}
+		if own.found, err = own.reload(ctx); err != nil {
+			break
+		}
+		again := newDraft(own.found.Record)
+		if own.fn != nil && g.guarded(ctx, own.action, func() error { return own.fn(ctx, again) }) == nil {
+			again.user = own.found.Record.User
+			d = again
+		} else {
+			d = newDraft(own.found.Record)
+		}
+		epoch.Change = own.found.Record.Stamp.Change
+		t.rotate = false
+	}
+	g.log.WarnContext(ctx, "nguard: own session heals at its next request", "session", own.found.ID)
+	record := *own.found.Record
+	record.User = t.draft.user
+	t.got = own.found
+	t.got.Record = &record
+}
+
+func (t *userTry) update(ctx context.Context) error {
+	before, after := cloneUser(t.draft.base.User), cloneUser(t.draft.user)
+	if equalUsers(before, after) {
+		return nil
+	}
+	return t.g.call(ctx, "users.update", func(ctx context.Context) error {
+		return t.g.updater.UpdateUser(ctx, before, after)
+	})
+}
+
+// settled is what the epoch gets when the row is written: a person who is shut out loses all sessions.
+func (t *userTry) settled() Bump {
+	if t.draft.user.Disabled && !t.draft.base.User.Disabled {
+		return BumpChange | BumpRevoke
+	}
+	return BumpChange
+}
+
+func (t *userTry) bump(ctx context.Context, b Bump) (e Epoch, err error) {
+	err = t.g.call(ctx, "store.bump", func(ctx context.Context) (err error) {
+		e, err = t.g.epochs.Bump(ctx, t.owner, b)
+		return err
+	})
+	return e, err
+}
+
+func (t *userTry) close(ctx context.Context) {
+	if _, err := t.bump(ctx, BumpClose); err != nil {
+		t.g.log.WarnContext(ctx, "nguard: epoch stays open until the next sweep", "user", t.u.id, "err", err)
+	}
+}
+
+func (t *userTry) with(o Outcome, reason string) Event {
+	e := t.event
+	e.Outcome, e.Reason = o, reason
+	return e
+}
+
+// refused tells an answer of UpdateUser from an accident: after one of these nothing was written.
+func refused(err error) bool {
+	for _, known := range []error{ErrConflict, ErrNoUser, ErrLastAdmin, ErrInvalid, ErrDenied} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+func equalUsers(a, b User) bool { return len(diffUser(a, b)) == 0 }
