@@ -49,6 +49,9 @@ type Config struct {
 	// Admin decides who may see and end other people's sessions. Defaults to the Write policy of the
 	// field "role": who gives roles looks after users. Nil and no such field: nobody.
 	Admin Policy
+	// LoginPage is where a person who opens a page without being signed in is sent, such as "/login": a path
+	// on this origin. Empty: they get 401 like everybody.
+	LoginPage string
 	// Hooks are the program's own functions.
 	Hooks Hooks
 	// Observe is called around each store, users, sink and limiter call with its name, such as
@@ -87,26 +90,28 @@ type Guard struct {
 	prefix   string // of owners
 	cap      Cap
 	admin    Policy
-	hooks    Hooks
-	tracer   func(context.Context, string) (context.Context, func(error))
-	log      *slog.Logger
-	timeout  time.Duration
-	now      func() time.Time
-	ns       string
-	turns    turns
-	noise    noise
-	spill    spill
-	failures failures
-	sweeping atomic.Bool
-	swept    atomic.Int64
-	stop     context.Context
-	stopped  context.CancelFunc
+
+	loginPage string
+	hooks     Hooks
+	tracer    func(context.Context, string) (context.Context, func(error))
+	log       *slog.Logger
+	timeout   time.Duration
+	now       func() time.Time
+	ns        string
+	turns     turns
+	noise     noise
+	spill     spill
+	failures  failures
+	sweeping  atomic.Bool
+	swept     atomic.Int64
+	stop      context.Context
+	stopped   context.CancelFunc
 }
 
 // New checks c and makes a Guard. It does no I/O. Each error names the field and the remedy.
 func New(c Config) (*Guard, error) {
 	g := &Guard{store: c.Store, users: c.Users, roles: c.Roles, sink: c.Audit, limits: c.Limits, hooks: c.Hooks,
-		admin: c.Admin, tracer: c.Observe, log: c.Log, timeout: c.Timeout, now: c.Now, ns: c.Namespace,
+		admin: c.Admin, loginPage: c.LoginPage, tracer: c.Observe, log: c.Log, timeout: c.Timeout, now: c.Now, ns: c.Namespace,
 		proxies: c.Proxies, cap: Cap{Max: c.MaxSessions, EvictOldest: !c.RefuseAtCap}}
 	if c.Store == nil {
 		return nil, errors.New("nguard: Config.Store is missing: give memstore.New(), or sqlstore.New(db, ...)")
@@ -159,6 +164,9 @@ func New(c Config) (*Guard, error) {
 	}
 	if strings.Trim(c.Namespace, tokenChars) != "" || len(c.Namespace) > 32 {
 		return nil, errors.New("nguard: Config.Namespace: use at most 32 letters, digits, '-' or '_'")
+	}
+	if p := c.LoginPage; p != "" && (!strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\\r\n") || !plain(p)) {
+		return nil, errors.New("nguard: Config.LoginPage: use a path on this origin, such as /login")
 	}
 	if c.MaxSessions < 0 {
 		return nil, errors.New("nguard: Config.MaxSessions is negative: use 0 for no limit")
@@ -262,6 +270,9 @@ func (g *Guard) Check(ctx context.Context) error {
 
 // Limits returns the limiters, for endpoints.
 func (g *Guard) Limits() Limits { return g.limits }
+
+// CookieName is the name of the session cookie, prefix included.
+func (g *Guard) CookieName() string { return g.cookie.name }
 
 // Now is the guard's clock.
 func (g *Guard) Now() time.Time { return g.now() }

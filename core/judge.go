@@ -28,10 +28,16 @@ var errAgain = errors.New("nguard: load again")
 
 // read is the one store read of a request.
 func (g *Guard) read(ctx context.Context, token string) (f Found, err error) {
-	call := callContext{Context: ctx, at: time.Now().Add(g.timeout)}
+	var call *callContext
+	if own, ok := ctx.(*requestContext); ok {
+		call = &own.r.call // the one read at the start of a request: no allocation
+	} else {
+		call = new(callContext)
+	}
+	call.Context, call.at = ctx, time.Now().Add(g.timeout)
 	defer call.release()
 	if g.tracer != nil {
-		return g.readObserved(&call, token)
+		return g.readObserved(call, token)
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -39,7 +45,7 @@ func (g *Guard) read(ctx context.Context, token string) (f Found, err error) {
 			err = fmt.Errorf("%w: store.load panicked", ErrUnavailable)
 		}
 	}()
-	if f, err = g.store.Load(&call, token); err != nil {
+	if f, err = g.store.Load(call, token); err != nil {
 		return f, asAnswer("store.load", err)
 	}
 	if f.Record == nil {

@@ -20,6 +20,8 @@ type Request struct {
 	x    Exchange
 	ctx  requestContext
 	line Line
+	call callContext // of the one read at the start
+	own  Session     // the session as first loaded
 
 	// mu guards what follows and every use of x. It is never held while code of the program or a store
 	// runs: a function given to Update may ask for the Session.
@@ -120,7 +122,7 @@ func (r *Request) open(in shown) {
 	}
 	if err == nil {
 		r.found, r.err = f, nil // hooks find the person in the context
-		r.live, err = g.session(&r.ctx, f)
+		r.live, err = g.sessionInto(&r.ctx, &r.own, f)
 	}
 	if err != nil {
 		r.found, r.live, r.err = Found{}, nil, noSession(err)
@@ -134,7 +136,11 @@ func (r *Request) open(in shown) {
 
 // session makes the Session that handlers get, and runs the hooks on it.
 func (g *Guard) session(ctx context.Context, f Found) (*Session, error) {
-	s := &Session{rec: f.Record, seen: f.LastSeen, fields: g.fields}
+	return g.sessionInto(ctx, new(Session), f)
+}
+
+func (g *Guard) sessionInto(ctx context.Context, s *Session, f Found) (*Session, error) {
+	*s = Session{rec: f.Record, seen: f.LastSeen, fields: g.fields}
 	if g.hooks.Validate != nil {
 		err := g.guarded(ctx, "Hooks.Validate", func() error { return g.hooks.Validate(ctx, s) })
 		if errors.Is(err, ErrNoSession) {

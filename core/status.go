@@ -74,17 +74,21 @@ const RetryAfter = "2"
 // go with it. Members in extra stand beside them. It is for adapters, whose Fail calls it; it does
 // nothing when the answer has started. The cause of a fault goes to the log.
 func (g *Guard) Fail(x Exchange, err error, extra map[string]any) error {
+	ctx := x.Context()
+	if a := Status(err); a.Status >= 500 {
+		g.log.ErrorContext(ctx, "nguard: request failed", "status", a.Status, "err", err, "request_id", requestID(ctx))
+		if id := requestID(ctx); id != "" && !x.Started() {
+			x.SetHeader("X-Request-Id", id)
+		}
+	}
+	return fail(x, err, extra)
+}
+
+func fail(x Exchange, err error, extra map[string]any) error {
 	if x.Started() {
 		return ErrTooLate
 	}
 	a := Status(err)
-	ctx := x.Context()
-	if a.Status >= 500 {
-		g.log.ErrorContext(ctx, "nguard: request failed", "status", a.Status, "err", err, "request_id", requestID(ctx))
-		if id := requestID(ctx); id != "" {
-			x.SetHeader("X-Request-Id", id)
-		}
-	}
 	var limited *LimitError
 	switch {
 	case errors.As(err, &limited):
@@ -97,6 +101,39 @@ func (g *Guard) Fail(x Exchange, err error, extra map[string]any) error {
 		body[name] = v
 	}
 	return WriteJSON(x, a.Status, body)
+}
+
+// Refuse answers a refused request of the application's own routes: like [Guard.Fail], but a person who
+// opens a page without being signed in is sent to Config.LoginPage, if there is one. For adapters.
+func (g *Guard) Refuse(x Exchange, err error) {
+	if g.loginPage != "" && errors.Is(err, ErrNoSession) && !x.Started() && wantsPage(x) {
+		x.SetHeader("Location", g.loginPage)
+		x.SetHeader("Cache-Control", "no-store")
+		err = x.Respond(http.StatusSeeOther, nil)
+	} else {
+		err = g.Fail(x, err, nil)
+	}
+	if err != nil {
+		g.log.Debug("nguard: answer not sent", "err", err)
+	}
+}
+
+// Refuse answers with the JSON of an error where there is no guard: on a route without middleware.
+func Refuse(x Exchange, err error) {
+	// There is nobody to tell that the client has left.
+	_ = fail(x, err, nil)
+}
+
+func wantsPage(x Exchange) bool {
+	if m := x.Line().Method; m != http.MethodGet && m != http.MethodHead {
+		return false
+	}
+	for _, line := range x.Header("Accept") {
+		if strings.Contains(line, "text/html") {
+			return true
+		}
+	}
+	return false
 }
 
 // WriteJSON answers with JSON, of exactly the type that browser clients look for, and the headers that

@@ -1,0 +1,64 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// steady returns ctx with its values and its deadline, and without its cancellation.
+func steady(ctx context.Context) (context.Context, context.CancelFunc) {
+	kept := context.WithoutCancel(ctx)
+	if d, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(kept, d)
+	}
+	return kept, func() {}
+}
+
+// unavailable says that the record is not written, and why.
+func unavailable(what string, err error) error {
+	return fmt.Errorf("audit: %s: %w: %w", what, nguard.ErrUnavailable, err)
+}
+
+// unknown says that the record may or may not be written, and why.
+func unknown(what string, err error) error {
+	return fmt.Errorf("audit: %s: %w: %w: %w", what, nguard.ErrUnavailable, nguard.ErrOutcomeUnknown, err)
+}
+
+// call records e, and makes an error of a panic: a sink that breaks must not take the request along.
+func call(ctx context.Context, s nguard.Sink, e nguard.Event) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = unknown(fmt.Sprintf("%T panicked", s), fmt.Errorf("%v", p))
+		}
+	}()
+	return s.Record(ctx, e)
+}
+
+var errNoSink = errors.New("there is no sink inside")
+
+// ability looks for T along the chain of Unwrap, as the guard does.
+func ability[T any](v any) (T, bool) {
+	for v != nil {
+		if t, ok := v.(T); ok {
+			return t, true
+		}
+		u, ok := v.(interface{ Unwrap() any })
+		if !ok {
+			break
+		}
+		v = u.Unwrap()
+	}
+	var zero T
+	return zero, false
+}
+
+// drain drains v if it can hold records back.
+func drain(ctx context.Context, v any) error {
+	if d, ok := ability[nguard.Drainer](v); ok {
+		return d.Drain(ctx)
+	}
+	return nil
+}

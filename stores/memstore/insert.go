@@ -1,0 +1,85 @@
+package memstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// Insert holds the lock of the owner's shard throughout: no bump, no other login and no logout of the
+// same user comes between the checks and the new row. The new row goes in before the evicted ones go
+// out, which nobody can see: its ID and token are known to the caller only when Insert returns.
+func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) ([]string, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	sh := b.owner(r.Owner)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	o := sh.m[r.Owner]
+	if o == nil {
+		o = newOwner(r.Owner, nguard.Epoch{Change: r.Stamp.Change, Revoke: r.Stamp.Revoke})
+	} else if o.epoch.Load().Revoke != r.Stamp.Revoke {
+		return nil, nguard.ErrConflict
+	}
+	evict, err := b.weigh(o, c)
+	if err != nil {
+		return nil, err
+	}
+	sh.m[r.Owner] = o
+	defer sh.plan(o)
+	if !b.add(newSession(r, o, b.shard(r.ID))) {
+		return nil, nguard.ErrConflict // the ID is taken; the next attempt draws another
+	}
+	var ids []string
+	for _, s := range evict {
+		ids = append(ids, b.look(s).ID)
+		b.remove(s, nil)
+	}
+	if c.Replace != "" {
+		if s := b.find(c.Replace); s != nil && s.owner == o {
+			b.remove(s, nil)
+		}
+	}
+	return ids, nil
+}
+
+// weigh applies the cap to o and returns the sessions that end because of it. The dead ones leave at
+// once, which nobody can tell.
+func (b *rows) weigh(o *owner, c nguard.Cap) ([]*session, error) {
+	if c.Max <= 0 {
+		return nil, nil
+	}
+	type candidate struct {
+		*session
+		created time.Time
+	}
+	now, revoke := nguard.EncodeTime(c.Now), o.epoch.Load().Revoke
+	dead := func(s *session) bool { return s.expires <= now || s.rec.Stamp.Revoke != revoke }
+	var live []candidate
+	for s, next := o.first, o.first; s != nil; s = next {
+		next = s.next
+		if b.remove(s, dead) {
+			continue
+		}
+		if r := b.look(s).Record; r.ID != c.Replace {
+			live = append(live, candidate{s, r.Created})
+		}
+	}
+	over := len(live) + 1 - c.Max
+	switch {
+	case over <= 0:
+		return nil, nil
+	case !c.EvictOldest:
+		return nil, nguard.ErrTooMany
+	}
+	slices.Reverse(live) // the list begins with the newest
+	slices.SortStableFunc(live, func(x, y candidate) int { return x.created.Compare(y.created) })
+	var evict []*session
+	for _, s := range live[:over] {
+		evict = append(evict, s.session)
+	}
+	return evict, nil
+}

@@ -1,0 +1,123 @@
+package memstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// owner is a user: the epoch, and the list of sessions. Its shard's lock guards it; the epoch is
+// replaced as a whole, so that Get can read it without that lock.
+type owner struct {
+	name   string
+	epoch  atomic.Pointer[nguard.Epoch]
+	bumped int64
+	first  *session
+	pos    int32 // in the shard's queue
+}
+
+type ownerShard struct {
+	mu  sync.RWMutex
+	m   map[string]*owner
+	due queue[*owner] // those whom a sweep has something to do for, by when
+	_   [64]byte
+}
+
+func newOwner(name string, e nguard.Epoch) *owner {
+	o := &owner{name: name, bumped: time.Now().UnixNano()}
+	o.epoch.Store(&e)
+	return o
+}
+
+func (o *owner) slot() *int32 { return &o.pos }
+
+func (o *owner) link(s *session) {
+	s.next = o.first
+	if o.first != nil {
+		o.first.prev = s
+	}
+	o.first = s
+}
+
+func (o *owner) unlink(s *session) {
+	if s.prev == nil {
+		o.first = s.next
+	} else {
+		s.prev.next = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.prev, s.next = nil, nil
+}
+
+// plan tells the sweep when o needs it. It follows every change of o's epoch or list.
+func (sh *ownerShard) plan(o *owner) {
+	switch {
+	case o.epoch.Load().Open > 0:
+		sh.due.set(o, o.bumped+int64(nguard.StaleOpen))
+	case o.first == nil:
+		sh.due.set(o, o.bumped+int64(nguard.KeepEpoch))
+	default:
+		sh.due.drop(o)
+	}
+}
+
+func (b *rows) Epoch(ctx context.Context, name string) (nguard.Epoch, error) {
+	if err := ended(ctx); err != nil {
+		return nguard.Epoch{}, err
+	}
+	sh := b.owner(name)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if o := sh.m[name]; o != nil {
+		return *o.epoch.Load(), nil
+	}
+	return random(), nil
+}
+
+func (b *rows) Bump(ctx context.Context, name string, bits nguard.Bump) (nguard.Epoch, error) {
+	if err := ended(ctx); err != nil {
+		return nguard.Epoch{}, err
+	}
+	sh := b.owner(name)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	o := sh.m[name]
+	if o == nil {
+		o = newOwner(name, random())
+		sh.m[name] = o
+	}
+	e := *o.epoch.Load()
+	if bits&nguard.BumpChange != 0 {
+		e.Change++
+	}
+	if bits&nguard.BumpRevoke != 0 {
+		e.Revoke++
+	}
+	if bits&nguard.BumpOpen != 0 {
+		e.Open++
+	}
+	if bits&nguard.BumpClose != 0 {
+		e.Open = max(0, e.Open-1)
+	}
+	o.epoch.Store(&e)
+	o.bumped = time.Now().UnixNano()
+	sh.plan(o)
+	return e, nil
+}
+
+// random is the epoch of a user without one. rand.Read does not fail: it would end the process.
+func random() nguard.Epoch {
+	var raw [16]byte
+	rand.Read(raw[:])
+	return nguard.Epoch{
+		Change: int64(binary.NativeEndian.Uint64(raw[:8])),
+		Revoke: int64(binary.NativeEndian.Uint64(raw[8:])),
+	}
+}

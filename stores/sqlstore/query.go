@@ -1,0 +1,105 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// statement returns o prepared for the transaction in ctx, or for the handle. A statement that is
+// first needed inside a transaction is prepared for that alone: preparing it on the handle takes a
+// second connection, which a pool of one never has.
+func (b *rows) statement(ctx context.Context, o op) (*sql.Stmt, error) {
+	stmt := b.prepared[o].Load()
+	tx, joined := nguard.TxOf(ctx, b.db)
+	switch {
+	case joined && stmt != nil:
+		return tx.StmtContext(ctx, stmt), nil
+	case joined:
+		return tx.PrepareContext(ctx, b.dialect.sql[o])
+	case stmt != nil:
+		return stmt, nil
+	}
+	stmt, err := b.db.PrepareContext(ctx, b.dialect.sql[o])
+	if err != nil {
+		return nil, err
+	}
+	if !b.prepared[o].CompareAndSwap(nil, stmt) {
+		stmt.Close()
+		stmt = b.prepared[o].Load()
+	}
+	return stmt, nil
+}
+
+// exec runs a statement, again while the database is busy, and returns how many rows it touched.
+func (b *rows) exec(ctx context.Context, o op, args ...any) (int64, error) {
+	for t := (turn{}); ; {
+		n, err := b.execOnce(ctx, o, args)
+		if !t.again(ctx, b, err) {
+			return n, err
+		}
+	}
+}
+
+func (b *rows) execOnce(ctx context.Context, o op, args []any) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, unavailable(err)
+	}
+	stmt, err := b.statement(ctx, o)
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	res, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, b.doubt(ctx, err)
+	}
+	n, err := res.RowsAffected()
+	return n, b.doubt(ctx, err)
+}
+
+// each is called for every row that a statement returns, with the row's number from 0. An attempt that
+// fails is followed by one that begins with 0 again.
+type each func(i int, rs *sql.Rows) error
+
+// query runs a statement, again while the database is busy, and returns how many rows there were. It
+// reads to the end, which is when a statement that writes has written.
+func (b *rows) query(ctx context.Context, o op, fn each, args ...any) (int, error) {
+	for t := (turn{}); ; {
+		n, err := b.queryOnce(ctx, o, fn, args)
+		if !t.again(ctx, b, err) {
+			return n, err
+		}
+	}
+}
+
+func (b *rows) queryOnce(ctx context.Context, o op, fn each, args []any) (n int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, unavailable(err)
+	}
+	stmt, err := b.statement(ctx, o)
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	fault := unavailable
+	if o == opBump {
+		fault = func(err error) error { return b.doubt(ctx, err) }
+	}
+	rs, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return 0, fault(err)
+	}
+	defer rs.Close()
+	for ; rs.Next(); n++ {
+		if err := fn(n, rs); err != nil {
+			if ended := ctx.Err(); ended != nil {
+				return n, fault(ended) // the rows were closed under the scan
+			}
+			return n, err
+		}
+	}
+	if err := rs.Err(); err != nil {
+		return n, fault(err)
+	}
+	return n, fault(rs.Close())
+}

@@ -1,0 +1,86 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// Harness is a store under test, and what the suite may know of it beyond the interface. It is made
+// anew for each case; what needs closing goes into t.Cleanup.
+type Harness struct {
+	// Store is empty, and like those of earlier cases in keys and settings: a token of theirs is well
+	// formed here.
+	Store nguard.Store
+	// Peer opens another store on the same data, as another process would. Nil when there can be none:
+	// its cases are skipped.
+	Peer func(t *testing.T) nguard.Store
+	// Dump returns every value that is stored, as somebody who stole the disk would find it. Nil when
+	// there is no looking into it: its cases are skipped.
+	Dump func(t *testing.T) [][]byte
+}
+
+// Option changes what Run does.
+type Option func(map[string]string)
+
+// Skip leaves out the case of this name, for a reason that stands in the output of the test. It is for
+// stores that cannot keep a promise and say so.
+func Skip(name, reason string) Option {
+	return func(skip map[string]string) { skip[name] = reason }
+}
+
+// Run runs every case against stores that open returns.
+func Run(t *testing.T, open func(t *testing.T) Harness, options ...Option) {
+	skip := map[string]string{}
+	for _, o := range options {
+		o(skip)
+	}
+	for _, group := range [][]rule{
+		contract, tokens, rotation, marks, updates, epochs, caps, lists, keys, sweeps, contexts, secrecy,
+		crowds, peers, transactions,
+	} {
+		for _, r := range group {
+			reason, skipped := skip[r.name]
+			delete(skip, r.name)
+			t.Run(r.name, func(t *testing.T) {
+				if skipped {
+					t.Skip(reason)
+				}
+				t.Cleanup(func() {
+					if t.Failed() {
+						t.Log("the rule: " + r.says)
+					}
+				})
+				r.check(&kit{T: t, Harness: open(t), open: open, ctx: context.Background(), now: now()})
+			})
+		}
+	}
+	for name := range skip {
+		t.Errorf("no case is called %q: take it out of the options", name)
+	}
+}
+
+// Decorated returns open with every store behind a decorator that only has Unwrap: what a program that
+// wraps its store for tracing gives to the guard. A suite that passes without it passes with it.
+func Decorated(open func(t *testing.T) Harness) func(t *testing.T) Harness {
+	return func(t *testing.T) Harness {
+		h := open(t)
+		h.Store = decorator{h.Store}
+		return h
+	}
+}
+
+type decorator struct{ nguard.Store }
+
+func (d decorator) Unwrap() any { return d.Store }
+
+// rule is a case: its name, the sentence that must hold, and how it is checked.
+type rule struct {
+	name, says string
+	check      func(k *kit)
+}
+
+// now has no monotonic part and is in UTC, as times are that a store returns.
+func now() time.Time { return time.Now().UTC().Round(0) }
