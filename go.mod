@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/ulule/limiter/v3 v3.11.2
+	golang.org/x/crypto v0.55.0
 	modernc.org/sqlite v1.59.0
 )
 

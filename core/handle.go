@@ -75,8 +75,8 @@ func (r *Request) SignIn(ctx context.Context, c Credentials, o LoginOptions) (*S
 		return nil, err
 	}
 	defer end()
-	f, err := r.g.signIn(ctx, c, r.client(o), at.old(), func(account string) error {
-		return r.take(ctx, "login", r.g.limits.Login, Caller{Account: r.g.ns + "/" + account, IP: r.IP()})
+	f, err := r.g.signIn(ctx, c, r.client(o), at.old(), r.IP(), func(c Caller) error {
+		return r.take(ctx, "login", r.g.limits.Login, c)
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
@@ -183,7 +184,7 @@ func (g *Guard) recordedLogin(ctx context.Context, e Event, made *Created, do fu
 }
 
 // signIn verifies credentials. Whatever is wrong with them, the caller learns one thing (ASVS 6.3.8).
-func (g *Guard) signIn(ctx context.Context, c Credentials, o LoginOptions, old *Found, limit func(account string) error) (Found, error) {
+func (g *Guard) signIn(ctx context.Context, c Credentials, o LoginOptions, old *Found, ip netip.Addr, limit func(Caller) error) (Found, error) {
 	if g.auth == nil {
 		return Found{}, fmt.Errorf("%w: Config.Users is no Authenticator", ErrNotFound)
 	}
@@ -197,7 +198,8 @@ func (g *Guard) signIn(ctx context.Context, c Credentials, o LoginOptions, old *
 	}
 	// The limit is debited before anything is verified: of 1000 parallel guesses at most as many as it
 	// allows reach the verifier (checklist I14).
-	if err := limit(id); err != nil {
+	caller := Caller{Account: g.ns + "/" + id, IP: ip}
+	if err := limit(caller); err != nil {
 		return Found{}, err
 	}
 	l := login{event: EventLogin, action: "login", id: id, options: o, old: old}
@@ -211,7 +213,7 @@ func (g *Guard) signIn(ctx context.Context, c Credentials, o LoginOptions, old *
 		})
 		return u, err
 	}
-	account := g.ns + "/" + id
+	account := caller.Account
 	g.failures.mu.Lock()
 	if l.count = g.failures.counts[account]; l.count > 0 {
 		l.event = EventLoginAfterFail
@@ -221,7 +223,7 @@ func (g *Guard) signIn(ctx context.Context, c Credentials, o LoginOptions, old *
 	switch {
 	case err == nil:
 		g.failures.clear(account)
-		g.forgive(ctx, id)
+		g.forgive(ctx, caller)
 	case errors.Is(err, ErrBadCredentials):
 		e := Event{Name: EventLoginFail, Outcome: Failure, Action: "login", Target: id, Reason: "bad credentials"}
 		if n := g.failures.add(account); n == failuresMax {
@@ -234,13 +236,13 @@ func (g *Guard) signIn(ctx context.Context, c Credentials, o LoginOptions, old *
 
 // forgive resets the account's delay after a success. That of the network stays: own logins between
 // guesses gain nothing (checklist I10).
-func (g *Guard) forgive(ctx context.Context, account string) {
+func (g *Guard) forgive(ctx context.Context, c Caller) {
 	reset, ok := find[Resetter](g.limits.Login)
 	if !ok {
 		return
 	}
 	err := g.call(ctx, "limiter.reset", func(ctx context.Context) error {
-		return reset.Reset(ctx, Caller{Account: g.ns + "/" + account})
+		return reset.Reset(ctx, c)
 	})
 	if err != nil {
 		g.log.WarnContext(ctx, "nguard: limit not reset", "err", err)

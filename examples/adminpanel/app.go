@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver of the default store
+
+	"github.com/nguard-go/nguard/audit"
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/policy"
+	"github.com/nguard-go/nguard/policy/ratelimit"
+	"github.com/nguard-go/nguard/stores/memstore"
+	"github.com/nguard-go/nguard/stores/sqlstore"
+)
+
+// The roles, from the lowest to the highest, and what they may do.
+const (
+	ReadAudit policy.Permission = "audit:read"
+	ReadUsers policy.Permission = "users:read"
+	EditPosts policy.Permission = "posts:edit"
+)
+
+var (
+	User      = policy.NewRole("user")
+	Moderator = policy.NewRole("moderator", EditPosts).Inherits(User)
+	Admin     = policy.NewRole("admin", "*").Inherits(Moderator)
+)
+
+// The fields that a session carries. What is not listed here does not get in.
+var (
+	Name          = &nguard.Field[string]{Name: "user.name", Check: line(1, 80), Write: policy.Self, Scope: nguard.InUser}
+	Email         = &nguard.Field[string]{Name: "user.email", Check: address, Write: policy.Self, Scope: nguard.InUser}
+	Theme         = &nguard.Field[string]{Name: "theme", Default: "light", OneOf: []string{"light", "dark"}, Write: policy.Self, Scope: nguard.InUser}
+	Language      = &nguard.Field[string]{Name: "language", Default: "en", OneOf: []string{"en", "tr", "de"}, Write: policy.Self, Scope: nguard.InUser}
+	Notifications = &nguard.Field[bool]{Name: "notifications", Default: true, Write: policy.Self, Scope: nguard.InUser}
+	Visits        = &nguard.Field[int]{Name: "visits"}
+	Role          = &nguard.Field[string]{Name: "role", OneOf: []string{"user", "moderator", "admin"}, Write: Admin, Scope: nguard.InUser, Rotate: true}
+	Permissions   = &nguard.Field[[]string]{Name: "permissions", Write: Admin, Scope: nguard.InUser, Rotate: true}
+)
+
+// line accepts one line of text of a sensible length.
+func line(shortest, longest int) func(string) error {
+	return func(s string) error {
+		if n := len([]rune(s)); n < shortest || n > longest || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return fmt.Errorf("must be one line of %d to %d characters", shortest, longest)
+		}
+		return nil
+	}
+}
+
+func address(s string) error {
+	at := strings.IndexByte(s, '@')
+	if err := line(3, 254)(s); err != nil || at < 1 || at == len(s)-1 || strings.ContainsAny(s, " ,<>") {
+		return fmt.Errorf("must be an e-mail address")
+	}
+	return nil
+}
+
+// app is the running program, whatever the web framework.
+type app struct {
+	guard *nguard.Guard
+	users *users
+	audit *audit.SQL
+	db    *sql.DB
+}
+
+// open connects to the stores and builds the guard. With a SQL store, people, sessions and records share
+// one database, so that a change of all three is one transaction.
+func open(ctx context.Context, o options, log *slog.Logger) (*app, error) {
+	path := o.users
+	if o.store == "sqlite" {
+		if path = o.dsn; path == "" {
+			path = "adminpanel.db"
+		}
+	}
+	db, err := openSQLite(path)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{db: db, users: &users{db: db}}
+	if err := a.build(ctx, o, log); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *app) build(ctx context.Context, o options, log *slog.Logger) (err error) {
+	if err := a.users.prepare(ctx); err != nil {
+		return fmt.Errorf("users: %w", err)
+	}
+	if a.audit, err = audit.NewSQL(a.db, audit.SQLite); err != nil {
+		return err
+	}
+	if err := a.audit.Migrate(ctx); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	var store nguard.Store
+	switch o.store {
+	case "memory":
+		store = memstore.New()
+	default:
+		s := sqlstore.New(a.db, sqlstore.SQLite)
+		if err := s.Migrate(ctx); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		store = s
+	}
+	model, err := policy.NewModel(policy.Config{
+		Roles:       []*policy.Role{User, Moderator, Admin},
+		Permissions: []policy.Permission{ReadAudit, ReadUsers, EditPosts},
+	})
+	if err != nil {
+		return err
+	}
+	a.guard, err = nguard.New(nguard.Config{
+		Store:  store,
+		Users:  a.users,
+		Roles:  model,
+		Fields: []nguard.AnyField{Name, Email, Theme, Language, Notifications, Visits, Role, Permissions},
+		Audit:  a.audit,
+		Limits: ratelimit.Defaults(),
+		Cookie: nguard.Cookie{Insecure: !o.secure},
+		Log:    log,
+	})
+	return err
+}
+
+func (a *app) close() { _ = a.db.Close() }
+
+func (a *app) handler() http.Handler { return netHTTP(a) }
+
+// openSQLite opens a file, a ready-made data source, or "memory".
+func openSQLite(path string) (*sql.DB, error) {
+	if path == "memory" {
+		db, err := sql.Open("sqlite", ":memory:")
+		if err == nil {
+			db.SetMaxOpenConns(1) // each connection would be a database of its own
+		}
+		return db, err
+	}
+	if !strings.HasPrefix(path, "file:") {
+		path = "file:" + path + "?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+	}
+	return sql.Open("sqlite", path)
+}

@@ -1,0 +1,140 @@
+// Command adminpanel is nguard's flagship example: people log in, change their theme, language and
+// profile, admins change roles, and the audit record says who changed what from what to what.
+//
+//	go run ./examples/adminpanel
+//
+// needs nothing else: people, sessions and records are kept in one SQLite file. It prints what to open
+// and who can log in. Flags choose the address, the adapter and the store; see -help.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// options are the flags.
+type options struct {
+	addr, adapter, store, dsn, users string
+	secure                           bool
+}
+
+// The values of the flags: those that work, then those that are yet to come.
+var (
+	adapters     = []string{"nethttp"}
+	laterAdapter = []string{"gin", "fiber"}
+	stores       = []string{"sqlite", "memory"}
+	laterStore   = []string{"cookie", "postgres", "mysql", "redis", "scs"}
+)
+
+func parse(args []string, stderr io.Writer) (o options, err error) {
+	f := flag.NewFlagSet("adminpanel", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&o.addr, "addr", "localhost:8080", "address to listen on")
+	f.StringVar(&o.adapter, "adapter", "nethttp", "web framework: "+strings.Join(adapters, ", "))
+	f.StringVar(&o.store, "store", "sqlite", "session store: "+strings.Join(stores, ", "))
+	f.StringVar(&o.dsn, "dsn", "", "data source of the store; for sqlite a file (default adminpanel.db)")
+	f.StringVar(&o.users, "users", "adminpanel.db", "SQLite file for the demo users when the session store is not SQL; \"memory\" keeps all in memory")
+	f.BoolVar(&o.secure, "secure", true, "cookie __Host-nguard-session with Secure, which browsers accept on http://localhost; false: plain nguard-session")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unknown argument %q: see -help", f.Arg(0))
+	}
+	return o, errors.Join(
+		choose("adapter", o.adapter, adapters, laterAdapter),
+		choose("store", o.store, stores, laterStore),
+	)
+}
+
+func choose(flag, value string, now, later []string) error {
+	if slices.Contains(now, value) {
+		return nil
+	}
+	if slices.Contains(later, value) {
+		return fmt.Errorf("-%s %s: not yet; use one of: %s", flag, value, strings.Join(now, ", "))
+	}
+	return fmt.Errorf("-%s %q is unknown; use one of: %s", flag, value, strings.Join(now, ", "))
+}
+
+// run is the program. It returns the exit code: 0 after a graceful end, 1 when it cannot start or stop,
+// 2 for flags that it does not understand.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "adminpanel:", err)
+		return 2
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	a, err := open(ctx, o, log)
+	if err != nil {
+		fmt.Fprintln(stderr, "adminpanel:", err)
+		return 1
+	}
+	defer a.close()
+	listener, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		fmt.Fprintln(stderr, "adminpanel:", err)
+		return 1
+	}
+	server := &http.Server{
+		Handler:           a.handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	greet(stdout, o, listener.Addr().String())
+	log.Info("started", "addr", listener.Addr().String(), "adapter", o.adapter, "store", o.store)
+
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		fmt.Fprintln(stderr, "adminpanel:", err)
+		return 1
+	case <-ctx.Done():
+	}
+	down, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := errors.Join(server.Shutdown(down), a.guard.Shutdown(down)); err != nil {
+		fmt.Fprintln(stderr, "adminpanel: stopping:", err)
+		return 1
+	}
+	log.Info("stopped")
+	return 0
+}
+
+func greet(w io.Writer, o options, addr string) {
+	if host, port, err := net.SplitHostPort(o.addr); err == nil && port != "0" {
+		addr = net.JoinHostPort(host, port)
+	}
+	fmt.Fprintf(w, "nguard admin panel: open http://%s\n\nDemo accounts, password %s:\n", addr, shownPassword())
+	for _, p := range demoPeople {
+		fmt.Fprintf(w, "  %-22s %s\n", p.Email, p.Role)
+	}
+	fmt.Fprintf(w, "\nSessions in %s. Press Ctrl-C to stop.\n", o.store)
+}
