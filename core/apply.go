@@ -104,6 +104,10 @@ func (g *Guard) route(p *patch, place string, m strictjson.Member, only []string
 		name = "user." + name
 	}
 	if name == "user.id" {
+		if p.userID != "" && p.userID != string(m.Raw) {
+			// Else the last one would count, and hide the other.
+			return fmt.Errorf("%w: %q is given twice", ErrMalformed, name)
+		}
 		p.userID = string(m.Raw)
 		return nil
 	}
@@ -156,8 +160,8 @@ func (g *Guard) applyPatch(ctx context.Context, by *Subject, p *patch, d *Draft)
 		spec := item.field.spec()
 		to, err := item.field.parse(item.raw)
 		from := g.current(d, item.field)
-		if err == nil && equalStored(from, to) {
-			continue
+		if err == nil && equalStored(from, to) && !spec.private {
+			continue // a private value is never sent back: a no-op for the right guess would tell it
 		}
 		if err != nil {
 			// A value that does not parse is refused as such even where the caller may not write: it tells
@@ -172,10 +176,11 @@ func (g *Guard) applyPatch(ctx context.Context, by *Subject, p *patch, d *Draft)
 			return err
 		}
 	}
-	if authorityChanged(before, d.user) {
-		return g.outranks(ctx, by, "update", before, d.user)
+	// A name that does not exist stands above nobody: it is a bad value, as it is for update-role.
+	if err := g.checkNames(before, d.user); err != nil || !authorityChanged(before, d.user) {
+		return err
 	}
-	return nil
+	return g.outranks(ctx, by, "update", before, d.user)
 }
 
 // current is the stored form of what a field would read now, its default included.

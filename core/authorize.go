@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Subject is who asks, for policies. Without a session it has no UserID. It is never nil.
@@ -98,13 +99,16 @@ func (g *Guard) outranks(ctx context.Context, by *Subject, action string, before
 	if after.Role != before.Role && !g.roles.Covers(by.Role, after.Role) {
 		return refuse("rank:role", "the role stands above the caller's")
 	}
-	held := map[string]bool{}
-	for _, p := range before.Permissions {
-		held[p] = true
-	}
 	for _, p := range after.Permissions {
-		if !held[p] && !by.Grants.Can(p) {
+		if !slices.Contains(before.Permissions, p) && !by.Grants.Can(p) {
 			return refuse("rank:permission", "the caller does not hold the permission")
+		}
+	}
+	// Taking away what one does not hold is as much above one's rank as giving it. What the roles do not
+	// know any more grants nothing, and whoever may write the field may tidy it up.
+	for _, p := range before.Permissions {
+		if !slices.Contains(after.Permissions, p) && g.roles.KnowsPermission(p) && !by.Grants.Can(p) {
+			return refuse("rank:permission", "the caller does not hold the permission taken away")
 		}
 	}
 	return nil

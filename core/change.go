@@ -57,7 +57,7 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 			got, err = g.writeSession(ctx, c, d, e, rotate, try == 0)
 		}
 		if !errors.Is(err, ErrConflict) || c.version != 0 {
-			return got, err
+			return got, ranOut(ctx, try, err)
 		}
 		if try == 0 {
 			defer g.turns.take(ctx, c.found.ID)()
@@ -65,12 +65,21 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 			pause(ctx, time.Duration(rand.Int64N(int64(time.Millisecond)<<min(try-2, 6))))
 		}
 		if c.found, err = c.reload(ctx); err != nil {
-			return Found{}, err
+			return Found{}, ranOut(ctx, try+1, err)
 		}
 		if ctx.Err() != nil {
 			return Found{}, fmt.Errorf("%w: retries ran out", ErrConflict)
 		}
 	}
+}
+
+// ranOut tells the end of the retries from an outage: when the deadline of a change ends in the middle of
+// a later try, it is others who were in the way.
+func ranOut(ctx context.Context, try int, err error) error {
+	if try > 0 && ctx.Err() != nil && errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrOutcomeUnknown) {
+		return fmt.Errorf("%w: retries ran out", ErrConflict)
+	}
+	return err
 }
 
 // draft runs the program's function and the hook.
@@ -225,7 +234,17 @@ func failureReason(err error) string {
 // inTx runs fn in one transaction of the store. It has the deadline of the whole change, not that of
 // one call.
 func (g *Guard) inTx(ctx context.Context, fn func(ctx context.Context) error) error {
-	return g.observed(ctx, "store.tx", func(ctx context.Context) error { return g.tx.Tx(ctx, fn) })
+	var own error // of fn: what a function of the program says is no outage of the store
+	err := g.observed(ctx, "store.tx", func(ctx context.Context) error {
+		return g.tx.Tx(ctx, func(ctx context.Context) error {
+			own = fn(ctx)
+			return own
+		})
+	})
+	if err != nil && own != nil {
+		return own
+	}
+	return err
 }
 
 // eventOf names a change by the gravest field in it.

@@ -53,31 +53,28 @@ func (g *Guard) lasting(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*g.timeout)
 }
 
-// callContext is a deadline that costs nothing until somebody asks for Done: the memory store never
-// does, and a timer per request would be most of its cost.
+// callContext is a timeout that costs nothing until somebody asks for it: the memory store never does,
+// and a clock read and a timer would be a good part of its cost.
 type callContext struct {
 	context.Context
-	at     time.Time
-	mu     sync.Mutex
-	inner  context.Context
-	cancel context.CancelFunc
+	timeout time.Duration
+	mu      sync.Mutex
+	inner   context.Context
+	cancel  context.CancelFunc
 }
 
-func (c *callContext) Deadline() (time.Time, bool) {
-	if d, ok := c.Context.Deadline(); ok && d.Before(c.at) {
-		return d, true
-	}
-	return c.at, true
-}
-
-func (c *callContext) Done() <-chan struct{} {
+func (c *callContext) started() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.inner == nil {
-		c.inner, c.cancel = context.WithDeadline(c.Context, c.at)
+		c.inner, c.cancel = context.WithTimeout(c.Context, c.timeout)
 	}
-	return c.inner.Done()
+	return c.inner
 }
+
+func (c *callContext) Deadline() (time.Time, bool) { return c.started().Deadline() }
+
+func (c *callContext) Done() <-chan struct{} { return c.started().Done() }
 
 func (c *callContext) Err() error {
 	c.mu.Lock()

@@ -19,7 +19,8 @@ type Exchange interface {
 	// Body reads the raw body, never inflated. ErrTooLarge: it has more than max bytes; no more than one
 	// byte beyond is read.
 	Body(max int64) ([]byte, error)
-	// SetHeader and AddHeader set a header of the answer. The engine gives clean values only.
+	// SetHeader and AddHeader set a header of the answer. The engine gives clean values, and names in
+	// canonical form, only. AddHeader adds a value once.
 	SetHeader(name, value string)
 	AddHeader(name, value string)
 	// SetCookie adds the Set-Cookie line, in the place of the line that an earlier call with this

@@ -156,15 +156,11 @@ func (r *Request) EndOthers(ctx context.Context) (*Session, error) {
 	if at.err != nil {
 		return nil, at.err
 	}
-	old := at.found
-	if err := r.g.RevokeUser(ctx, old.Record.User.ID); err != nil {
-		return nil, err
-	}
-	f, err := r.g.renew(ctx, old, "end-others", LoginOptions{
-		Remember: old.Remember, Methods: old.Methods, Level: old.Level, Device: old.Device, IP: old.IP,
-	})
+	f, err := r.g.endOthers(ctx, at.found)
 	if err != nil {
-		r.drop(noSession(err))
+		if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNoSession) {
+			r.drop(noSession(err))
+		}
 		return nil, err
 	}
 	return r.adopt(ctx, f)
@@ -197,7 +193,10 @@ func (r *Request) change(ctx context.Context, c change) (*Session, error) {
 		return nil, at.err
 	}
 	token := at.found.Live
-	c.found, c.canRotate = at.found, !safeMethod(r.line.Method)
+	// No rotation inside a transaction of the program's own: were it rolled back, the browser would hold a
+	// token that was never stored, which is what theft looks like. It falls due instead.
+	_, joined := TxOf(ctx, database(r.g.store))
+	c.found, c.canRotate = at.found, !safeMethod(r.line.Method) && !joined
 	c.reload = func(ctx context.Context) (Found, error) { return r.g.load(ctx, token, false) }
 	f, err := r.g.change(ctx, c)
 	if err != nil {

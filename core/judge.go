@@ -29,12 +29,12 @@ var errAgain = errors.New("nguard: load again")
 // read is the one store read of a request.
 func (g *Guard) read(ctx context.Context, token string) (f Found, err error) {
 	var call *callContext
-	if own, ok := ctx.(*requestContext); ok {
-		call = &own.r.call // the one read at the start of a request: no allocation
+	if own, ok := ctx.(*requestContext); ok && own.r.called.CompareAndSwap(false, true) {
+		call = &own.r.call // the first read of a request: no allocation. It is over when this one is released.
 	} else {
 		call = new(callContext)
 	}
-	call.Context, call.at = ctx, time.Now().Add(g.timeout)
+	call.Context, call.timeout = ctx, g.timeout
 	defer call.release()
 	if g.tracer != nil {
 		return g.readObserved(call, token)
@@ -86,6 +86,7 @@ func (g *Guard) unreadable(ctx context.Context, err error) error {
 // theft. Then the person, as the users table knows them. Only then is anything written.
 func (g *Guard) judge(ctx context.Context, f Found, rotate, books bool) (Found, error) {
 	now, r := g.now(), f.Record
+	g.sweep(now)
 	if !g.owns(r) {
 		return Found{}, fmt.Errorf("%w: of another namespace", ErrNoSession)
 	}
@@ -196,20 +197,22 @@ func storedUser(u User) (User, error) {
 
 // keepBooks stores a re-stamped or rotated record. An outage here ends nothing and denies nothing: the
 // session was read and judged, and the write falls due again with the next request.
-func (g *Guard) keepBooks(ctx context.Context, f Found, next *Record, turn bool) (Found, error) {
+func (g *Guard) keepBooks(ctx context.Context, f Found, next *Record, turn bool) (got Found, err error) {
 	ctx, cancel := g.lasting(ctx)
 	defer cancel()
 	now := g.now().UTC().Round(0)
-	if turn {
-		e := Event{Name: EventSessionRenewed, Outcome: Success, Action: "rotate", Actor: next.User.ID, Target: next.User.ID, Session: f.ID}
-		if err := g.commit(ctx, e); err != nil {
-			turn = false
-		} else {
-			next.Rotated, next.Due = now, false
-		}
-	}
 	next.Version, next.Updated = f.Version+1, now
-	got, err := g.replace(ctx, f, next, turn)
+	if turn {
+		rotated := *next
+		rotated.Rotated, rotated.Due = now, false
+		e := Event{ID: newEventID(), Name: EventSessionRenewed, Action: "rotate", Actor: next.User.ID, Target: next.User.ID, Session: f.ID}
+		err = g.recorded(ctx, e, true, func(ctx context.Context) (err error) {
+			got, err = g.replace(ctx, f, &rotated, true)
+			return err
+		})
+	} else {
+		got, err = g.replace(ctx, f, next, false)
+	}
 	switch {
 	case err == nil:
 		if touchDue(got, now) {
@@ -222,7 +225,7 @@ func (g *Guard) keepBooks(ctx context.Context, f Found, next *Record, turn bool)
 		return Found{}, err
 	}
 	g.log.WarnContext(ctx, "nguard: bookkeeping put off", "err", err)
-	next.Version = f.Version
+	next.Version, next.Updated = f.Version, f.Updated
 	f.Record = next
 	return f, nil
 }

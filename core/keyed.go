@@ -71,7 +71,8 @@ func (k *keyed) Load(ctx context.Context, s string) (Found, error) {
 	case subtle.ConstantTimeCompare(digest[:], row.Cur) == 1:
 		return found(row, epoch, Current, t, s), nil
 	case subtle.ConstantTimeCompare(digest[:], row.Prev) == 1:
-		next := t.next(row.Salt)
+		prev := t // a copy: next makes its receiver escape, and t is in the way of every read
+		next := prev.next(row.Salt)
 		return found(row, epoch, Previous, t, next.String()), nil
 	}
 	return found(row, epoch, Spent, t, ""), nil

@@ -151,7 +151,7 @@ func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, 
 	for _, id := range made.Ended {
 		g.later(ctx, Event{Name: EventExcessSessions, Outcome: Success, Action: l.action, Target: user.ID, Session: id, Count: g.cap.Max, Reason: "oldest ended at the cap"})
 	}
-	g.sweep()
+	g.sweep(now)
 	return made.Found, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // Request is one HTTP request as handlers see it. It gives the current session, also after a change,
@@ -20,8 +21,10 @@ type Request struct {
 	x    Exchange
 	ctx  requestContext
 	line Line
-	call callContext // of the one read at the start
+	call callContext // of the first read
 	own  Session     // the session as first loaded
+
+	called atomic.Bool // call is taken: later reads, such as a retry or a Lookup, need their own
 
 	// mu guards what follows and every use of x. It is never held while code of the program or a store
 	// runs: a function given to Update may ask for the Session.
@@ -89,7 +92,6 @@ func (g *Guard) Begin(x Exchange) (*Request, error) {
 		}
 	}
 	x.Bind(&r.ctx)
-	g.sweep()
 	r.open(in)
 	return r, nil
 }

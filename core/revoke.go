@@ -149,6 +149,51 @@ func (g *Guard) RevokeUser(ctx context.Context, userID string, except ...string)
 	return nil
 }
 
+// endOthers ends all sessions of a person and puts a new one in the place of old. Where users and records
+// live in the store's database that is one transaction (promise P2). Elsewhere the end comes first and
+// stands: when the new session cannot be made then, something has changed, and the answer says so.
+func (g *Guard) endOthers(ctx context.Context, old Found) (f Found, err error) {
+	who, err := actor(ctx)
+	if err != nil {
+		return Found{}, err
+	}
+	user := old.Record.User.ID
+	renew := func(ctx context.Context) (err error) {
+		f, err = g.renew(ctx, old, "end-others", LoginOptions{
+			Remember: old.Remember, Methods: old.Methods, Level: old.Level, Device: old.Device, IP: old.IP,
+		})
+		return err
+	}
+	if g.tx == nil || !(g.sinkInTx || g.silent) || !(g.oneTx || g.users == nil) {
+		if err := g.RevokeUser(ctx, user); err != nil {
+			return Found{}, err
+		}
+		if err := renew(ctx); errors.Is(err, ErrUnavailable) {
+			return Found{}, fmt.Errorf("%w: all sessions have ended, the new one is missing: %w", ErrOutcomeUnknown, err)
+		} else if err != nil {
+			return Found{}, err
+		}
+		return f, nil
+	}
+	ctx, cancel := g.lasting(ctx)
+	defer cancel()
+	err = g.inTx(ctx, func(ctx context.Context) error {
+		err := g.call(ctx, "store.bump", func(ctx context.Context) error {
+			_, err := g.epochs.Bump(ctx, old.Owner, BumpRevoke)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return renew(ctx)
+	})
+	if err != nil {
+		return Found{}, err
+	}
+	g.later(ctx, Event{Name: EventTokenRevoked, Outcome: Success, Action: "revoke-all", Actor: who, Target: user})
+	return f, nil
+}
+
 // noSession folds every reason why a token or handle leads nowhere into one, so that none can be told
 // from another outside (checklist J5).
 func noSession(err error) error {

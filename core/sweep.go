@@ -12,14 +12,16 @@ const (
 
 // sweep removes dead rows in the background, at most once a minute, in small batches. It starts with
 // requests rather than with a timer: without requests nothing grows, and nothing needs stopping but a
-// batch under way.
-func (g *Guard) sweep() {
-	now := g.now()
+// batch under way. The first one also records that the guard has begun to work.
+func (g *Guard) sweep(now time.Time) {
 	last := g.swept.Load()
-	if g.sweeper == nil || now.UnixNano()-last < int64(sweepEvery) || !g.swept.CompareAndSwap(last, now.UnixNano()) {
+	if now.UnixNano()-last < int64(sweepEvery) || !g.swept.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
-	if !g.sweeping.CompareAndSwap(false, true) {
+	if last == 0 {
+		g.spill.add(g, Event{ID: newEventID(), Time: now.UTC().Round(0), Name: EventStartup, Outcome: Success, Class: ClassSystem, Namespace: g.ns})
+	}
+	if g.sweeper == nil || !g.sweeping.CompareAndSwap(false, true) {
 		return
 	}
 	go func() {

@@ -36,9 +36,9 @@ func (r *Request) take(ctx context.Context, action string, l Limiter, c Caller) 
 	r.mu.Lock()
 	if !r.closed && !r.x.Started() && q.Name != "" {
 		if q.Policy != "" {
-			r.x.SetHeader("RateLimit-Policy", q.Policy)
+			r.x.SetHeader("Ratelimit-Policy", q.Policy)
 		}
-		r.x.SetHeader("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", q.Name, q.Remaining, seconds(q.Reset)))
+		r.x.SetHeader("Ratelimit", fmt.Sprintf("%q;r=%d;t=%s", q.Name, q.Remaining, seconds(q.Reset)))
 	}
 	r.mu.Unlock()
 	if q.Allowed {

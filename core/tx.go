@@ -17,7 +17,8 @@ type txKey struct{ db *sql.DB }
 
 // WithTx returns a context in which everything that lives in db works inside tx: nguard's stores and
 // sinks, and the program's own statements by way of [TxOf]. The program begins, commits and rolls
-// back; nguard only joins.
+// back; nguard only joins. Log people in after the commit: the cookie of a new session is set at once,
+// and would lead nowhere after a rollback.
 func WithTx(ctx context.Context, db *sql.DB, tx *sql.Tx) context.Context {
 	return context.WithValue(ctx, txKey{db}, tx)
 }

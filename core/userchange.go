@@ -23,6 +23,29 @@ func (g *Guard) ChangeUser(ctx context.Context, id string, fn func(u *User) erro
 	}})
 }
 
+// UserChanged tells the guard that the program has changed a user by statements of its own: every live
+// session of the person looks them up at its next request. Call it inside the transaction of the change,
+// with a context from [WithTx], so that neither is without the other; where users live in another
+// database use [Guard.ChangeUser], which survives a crash in between. After deleting a user call
+// [Guard.RevokeUser]. ctx names the actor.
+func (g *Guard) UserChanged(ctx context.Context, userID string) error {
+	who, err := actor(ctx)
+	if err != nil {
+		return err
+	}
+	owner, err := g.owner(userID)
+	if err != nil {
+		return err
+	}
+	e := Event{ID: newEventID(), Name: EventUserUpdated, Action: "user-changed", Actor: who, Target: userID}
+	return g.recorded(ctx, e, true, func(ctx context.Context) error {
+		return g.call(ctx, "store.bump", func(ctx context.Context) error {
+			_, err := g.epochs.Bump(ctx, owner, BumpChange)
+			return err
+		})
+	})
+}
+
 // adopt puts a User that the program has made into a draft, by the rules of the fields.
 func (g *Guard) adopt(d *Draft, u User) error {
 	if u.ID != d.base.User.ID {
@@ -73,7 +96,7 @@ func (g *Guard) changeUser(ctx context.Context, u userChange) (after User, err e
 	for try := 0; ; try++ {
 		err := g.tryUser(ctx, u, id, nil, &after)
 		if !errors.Is(err, ErrConflict) {
-			return after, err
+			return after, ranOut(ctx, try, err)
 		}
 		if try == 0 {
 			defer g.turns.take(ctx, "user/"+u.id)()

@@ -55,7 +55,6 @@ func (x *exchange) Body(max int64) ([]byte, error) {
 }
 
 func (x *exchange) SetHeader(name, value string) {
-	name = http.CanonicalHeaderKey(name)
 	if x.used == len(x.values) {
 		x.w.Header()[name] = []string{value}
 		return

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+)
+
+func main() {
+	testing.Init()
+	flag.Parse()
+	rounds := 3
+	fmt.Println("ratios of CPU time, median of", rounds, "rounds in one run")
+	over := 0
+	for _, c := range comparisons() {
+		var ratios []float64
+		var ours, theirs testing.BenchmarkResult
+		for range rounds {
+			ours, theirs = testing.Benchmark(c.ours), testing.Benchmark(c.theirs)
+			ratios = append(ratios, ours.Extra["cpu-ns/op"]/theirs.Extra["cpu-ns/op"])
+		}
+		slices.Sort(ratios)
+		mark := ""
+		if ratios[rounds/2] > c.budget {
+			over++
+			mark = "  OVER"
+		}
+		fmt.Printf("%-32s %8.0f ns %3d allocs  /  %-42s %8.0f ns %4d allocs  =  %.3f  (budget %.2f)%s\n", c.name,
+			ours.Extra["cpu-ns/op"], ours.AllocsPerOp(), c.peer, theirs.Extra["cpu-ns/op"], theirs.AllocsPerOp(), ratios[rounds/2], c.budget, mark)
+	}
+	names := make([]string, 0)
+	for name := range alone() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		r := testing.Benchmark(alone()[name])
+		fmt.Printf("%-32s %8.0f ns %3d allocs\n", name, r.Extra["cpu-ns/op"], r.AllocsPerOp())
+	}
+	if over > 0 {
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,347 @@
+// Command benchmarks compares nguard with its peers, doing the same work in one run, and prints ratios of
+// CPU time with the budget of each.
+//
+//	cd examples/benchmarks && go run .
+//
+// It is a module of its own, so that the peers stay out of nguard's go.mod. The same cases run as
+// ordinary benchmarks with go test -bench=. in this folder.
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/sqlite3store"
+	"github.com/alexedwards/scs/v2"
+	scsmem "github.com/alexedwards/scs/v2/memstore"
+	ulule "github.com/ulule/limiter/v3"
+	ululemem "github.com/ulule/limiter/v3/drivers/store/memory"
+	_ "modernc.org/sqlite"
+
+	"github.com/nguard-go/nguard/adapters/httpguard"
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/policy"
+	"github.com/nguard-go/nguard/policy/ratelimit"
+	"github.com/nguard-go/nguard/stores/memstore"
+	"github.com/nguard-go/nguard/stores/sqlstore"
+)
+
+// side is one side of a comparison.
+type side func(b *testing.B)
+
+// comparison is nguard and a peer doing the same work.
+type comparison struct {
+	name         string
+	ours, theirs side
+	peer         string
+	budget       float64 // ours/theirs, in CPU time
+}
+
+func comparisons() []comparison {
+	return []comparison{
+		{"memory: read a session", guardRead(memoryStore), scsRead(func(testing.TB) scs.Store { return scsmem.NewWithCleanupInterval(0) }, 0), "scs LoadAndSave, memstore", 0.05},
+		{"SQLite: load", sqliteLoad, bareSelect, "one bare prepared SELECT", 1.3},
+		{"SQLite: read with idle limit", guardRead(sqliteStore), scsRead(scsSQLite, time.Hour), "scs LoadAndSave with IdleTimeout, SQLite", 0.25},
+		{"limiter: take, one key", take(1), ululeTake(1), "ulule memory store", 0.6},
+		{"limiter: take, a million keys", take(1_000_000), ululeTake(1_000_000), "ulule memory store", 0.6},
+	}
+}
+
+// alone are measured without a peer.
+func alone() map[string]side {
+	return map[string]side{
+		"bare handler":        bareHandler,
+		"memory: update":      guardUpdate(memoryStore),
+		"SQLite: update":      guardUpdate(sqliteStore),
+		"policy: role":        decide(admin),
+		"policy: permission":  decide(editPosts),
+		"memory: 1k sessions": loadOf(1_000),
+		"memory: 1M sessions": loadOf(1_000_000),
+	}
+}
+
+// measured runs fn b.N times and reports its CPU time, that of the garbage it makes included.
+func measured(b *testing.B, fn func(i int)) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	before := cpu()
+	for i := 0; i < b.N; i++ {
+		fn(i)
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op")
+}
+
+// cpu is the time that this process has had on processors.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// writer is a ResponseWriter that costs nothing, so that middleware is what is measured.
+type writer struct{ h http.Header }
+
+func (w *writer) Header() http.Header         { return w.h }
+func (w *writer) Write(b []byte) (int, error) { return len(b), nil }
+func (w *writer) WriteHeader(int)             {}
+
+func serve(b *testing.B, h http.Handler, r *http.Request) {
+	w := &writer{http.Header{}}
+	measured(b, func(int) {
+		clear(w.h)
+		h.ServeHTTP(w, r)
+	})
+}
+
+func request(cookie string) *http.Request {
+	r, err := http.NewRequest("GET", "http://localhost/", nil)
+	if err != nil {
+		panic(err)
+	}
+	r.RemoteAddr = "192.0.2.1:1234"
+	r.Header.Set("User-Agent", "Mozilla/5.0")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if cookie != "" {
+		r.Header.Set("Cookie", cookie)
+	}
+	return r
+}
+
+func bareHandler(b *testing.B) {
+	serve(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) }), request(""))
+}
+
+var theme = &nguard.Field[string]{Name: "theme"}
+
+func sqliteDB(b testing.TB) *sql.DB {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.TempDir(), "bench.db")+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func memoryStore(testing.TB) nguard.Store { return memstore.New() }
+
+func sqliteStore(b testing.TB) nguard.Store {
+	s := sqlstore.New(sqliteDB(b), sqlstore.SQLite)
+	if err := s.Migrate(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+// loggedIn is a guard with one session that holds a theme.
+func loggedIn(b testing.TB, store nguard.Store) (*nguard.Guard, string) {
+	g, err := nguard.New(nguard.Config{Store: store, Fields: []nguard.AnyField{theme}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := nguard.WithActor(context.Background(), "bench")
+	token, s, err := g.Login(ctx, "user-1", nguard.LoginOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := g.Update(ctx, "user-1", s.ID(), func(d *nguard.Draft) error { return theme.Set(d, "dark") }); err != nil {
+		b.Fatal(err)
+	}
+	return g, token
+}
+
+func guardRead(open func(testing.TB) nguard.Store) side {
+	return func(b *testing.B) {
+		g, token := loggedIn(b, open(b))
+		h := httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s, err := httpguard.From(r).Session()
+			if err != nil || theme.Get(s) != "dark" {
+				b.Fatal("no session")
+			}
+			_, _ = w.Write(nil)
+		}))
+		serve(b, h, request(g.CookieName()+"="+token))
+	}
+}
+
+func guardUpdate(open func(testing.TB) nguard.Store) side {
+	return func(b *testing.B) {
+		g, token := loggedIn(b, open(b))
+		themes := []string{"dark", "light"}
+		i := 0
+		h := httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			i++
+			if _, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error { return theme.Set(d, themes[i%2]) }); err != nil {
+				b.Fatal(err)
+			}
+		}))
+		r := request(g.CookieName() + "=" + token)
+		r.Method = "POST"
+		serve(b, h, r)
+	}
+}
+
+func scsSQLite(b testing.TB) scs.Store {
+	db := sqliteDB(b)
+	if _, err := db.Exec(`CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
+		CREATE INDEX sessions_expiry_idx ON sessions(expiry)`); err != nil {
+		b.Fatal(err)
+	}
+	return sqlite3store.NewWithCleanupInterval(db, 0)
+}
+
+// scsRead is the same request with scs: the session holds what nguard's record holds besides.
+func scsRead(open func(testing.TB) scs.Store, idle time.Duration) side {
+	return func(b *testing.B) {
+		m := scs.New()
+		m.Store, m.IdleTimeout = open(b), idle
+		ctx, err := m.Load(context.Background(), "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		m.Put(ctx, "user", "user-1")
+		m.Put(ctx, "role", "user")
+		m.Put(ctx, "theme", "dark")
+		token, _, err := m.Commit(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		h := m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if m.GetString(r.Context(), "user") != "user-1" || m.GetString(r.Context(), "theme") != "dark" {
+				b.Fatal("no session")
+			}
+			_, _ = w.Write(nil)
+		}))
+		serve(b, h, request("session="+token))
+	}
+}
+
+// sqliteLoad is the store alone.
+func sqliteLoad(b *testing.B) {
+	store := sqliteStore(b)
+	_, token := loggedIn(b, store)
+	ctx := context.Background()
+	measured(b, func(int) {
+		if _, err := store.Load(ctx, token); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// bareSelect reads a row of the same size by its primary key with a prepared statement.
+func bareSelect(b *testing.B) {
+	db := sqliteDB(b)
+	if _, err := db.Exec(`CREATE TABLE bare (id TEXT PRIMARY KEY, owner TEXT, record BLOB, cur BLOB, last_seen INTEGER) WITHOUT ROWID`); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := db.Exec(`INSERT INTO bare VALUES ('NeHsgDdCakXz7g202XqsDQ', 'user-1', ?, ?, 1)`, make([]byte, 180), make([]byte, 32)); err != nil {
+		b.Fatal(err)
+	}
+	stmt, err := db.Prepare(`SELECT owner, record, cur, last_seen FROM bare WHERE id = ?`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := context.Background()
+	measured(b, func(int) {
+		var owner string
+		var record, cur []byte
+		var seen int64
+		if err := stmt.QueryRowContext(ctx, "NeHsgDdCakXz7g202XqsDQ").Scan(&owner, &record, &cur, &seen); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+const editPosts policy.Permission = "posts:edit"
+
+var (
+	member = policy.NewRole("member", editPosts)
+	admin  = policy.NewRole("admin", "*").Inherits(member)
+)
+
+func decide(p nguard.Policy) side {
+	return func(b *testing.B) {
+		m, err := policy.NewModel(policy.Config{Roles: []*policy.Role{member, admin}, Permissions: []policy.Permission{editPosts}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		a := nguard.Access{Subject: m.Subject("1", "admin")}
+		ctx := context.Background()
+		measured(b, func(int) {
+			if !p.Decide(ctx, a).Allowed() {
+				b.Fatal("refused")
+			}
+		})
+	}
+}
+
+// keys are the same for both limiters.
+func keys(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("user-%07d", i)
+	}
+	return list
+}
+
+func take(n int) side {
+	return func(b *testing.B) {
+		store, err := ratelimit.NewStore(ratelimit.StoreConfig{Keys: 2 * max(n, 1024)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ululeBench(b, store, n)
+	}
+}
+
+func ululeTake(n int) side {
+	return func(b *testing.B) {
+		ululeBench(b, ululemem.NewStoreWithOptions(ulule.StoreOptions{Prefix: "bench", CleanUpInterval: time.Hour}), n)
+	}
+}
+
+func ululeBench(b *testing.B, store ulule.Store, n int) {
+	list, ctx := keys(n), context.Background()
+	rate := ulule.Rate{Period: time.Minute, Limit: 10}
+	for _, k := range list {
+		if _, err := store.Get(ctx, k, rate); err != nil {
+			b.Fatal(err)
+		}
+	}
+	measured(b, func(i int) {
+		if _, err := store.Get(ctx, list[i%n], rate); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// loadOf loads from a memory store that holds n sessions of as many people.
+func loadOf(n int) side {
+	return func(b *testing.B) {
+		g, err := nguard.New(nguard.Config{Store: memstore.New()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx := nguard.WithActor(context.Background(), "bench")
+		tokens := make([]string, n)
+		for i := range tokens {
+			if tokens[i], _, err = g.Login(ctx, fmt.Sprintf("user-%d", i), nguard.LoginOptions{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		step := 7919 // visits all in an order that caches do not guess
+		measured(b, func(i int) {
+			if _, err := g.Lookup(ctx, tokens[(i*step)%n]); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
