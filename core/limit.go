@@ -37,8 +37,7 @@ type Caller struct {
 type Quota struct {
 	// Allowed says that the caller may go on and has been debited.
 	Allowed bool
-	// Name, Limit and Window describe the rule that is nearest to its limit: at most Limit units in
-	// any Window.
+	// Name, Limit and Window describe the rule that is nearest to its limit: Limit units in each Window.
 	Name   string
 	Limit  int
 	Window time.Duration
@@ -54,12 +53,11 @@ type Quota struct {
 // Limits are the limiters that the endpoints ask. All fail closed. A nil one is an error from [New]
 // where the endpoint it guards is configured; [Unlimited] says that it is meant.
 type Limits struct {
-	// Login is asked before credentials are verified, by account and address.
+	// Login is asked before credentials are verified; the Caller has Account and IP.
 	Login Limiter
-	// Update is asked before update, profile, update-role and refresh, by user and address.
+	// Update is asked before update, profile, update-role and refresh.
 	Update Limiter
-	// Read is asked by validate, session and the session lists, by address and, where signed in, user.
-	// Nil means no limit: their work is one read.
+	// Read is asked by validate, session and the session lists; the Caller may have no User. Nil means no limit: their work is one read.
 	Read Limiter
 }
 

@@ -294,33 +294,40 @@ func keys(n int) []string {
 
 func take(n int) side {
 	return func(b *testing.B) {
-		store, err := ratelimit.NewStore(ratelimit.StoreConfig{Keys: 2 * max(n, 1024)})
+		rule := ratelimit.PerUser("bench", 10, time.Minute)
+		rule.Keys = 2 * max(n, 1024)
+		l, err := ratelimit.New(rule)
 		if err != nil {
 			b.Fatal(err)
 		}
-		ululeBench(b, store, n)
+		list, ctx := keys(n), context.Background()
+		ask := func(i int) {
+			if _, err := l.Take(ctx, nguard.Caller{User: list[i%n]}, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for i := range list {
+			ask(i)
+		}
+		measured(b, ask)
 	}
 }
 
 func ululeTake(n int) side {
 	return func(b *testing.B) {
-		ululeBench(b, ululemem.NewStoreWithOptions(ulule.StoreOptions{Prefix: "bench", CleanUpInterval: time.Hour}), n)
-	}
-}
-
-func ululeBench(b *testing.B, store ulule.Store, n int) {
-	list, ctx := keys(n), context.Background()
-	rate := ulule.Rate{Period: time.Minute, Limit: 10}
-	for _, k := range list {
-		if _, err := store.Get(ctx, k, rate); err != nil {
-			b.Fatal(err)
+		store := ululemem.NewStoreWithOptions(ulule.StoreOptions{Prefix: "bench", CleanUpInterval: time.Hour})
+		list, ctx := keys(n), context.Background()
+		rate := ulule.Rate{Period: time.Minute, Limit: 10}
+		ask := func(i int) {
+			if _, err := store.Get(ctx, list[i%n], rate); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
-	measured(b, func(i int) {
-		if _, err := store.Get(ctx, list[i%n], rate); err != nil {
-			b.Fatal(err)
+		for i := range list {
+			ask(i)
 		}
-	})
+		measured(b, ask)
+	}
 }
 
 // loadOf loads from a memory store that holds n sessions of as many people.

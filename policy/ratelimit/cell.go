@@ -108,7 +108,7 @@ func (r rate) debit(c cell, n, now int64) {
 		idle := max(c[cellIdle], now) + n*r.step
 		c[cellIdle] = idle
 		c[cellUntil] = idle - (r.limit-1)*r.step
-		c[cellMeta] = min(metaMask, (idle-now)/r.step*metaMask/r.limit) << metaUsed
+		c[cellMeta] = min(metaMask, (idle-now)/(r.limit*r.step>>16+1)) << metaUsed
 		return
 	}
 	head, count := c.prune(now - r.window)

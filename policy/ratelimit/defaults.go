@@ -13,8 +13,8 @@ const LoginDelay = 15 * time.Minute
 // LoginRules brake guessing at passwords (ASVS 6.1.1, 6.3.1; NIST SP 800-63B-4 3.2.2), with delays that
 // grow and end: nobody is locked out for good.
 //
-//   - For one account at one network: 5 tries a minute, 10 in 5 minutes, 20 in 15 minutes. Somebody who
-//     goes on failing waits up to 1, then up to 5, then up to 15 minutes.
+//   - For one account at one IPv4 address or IPv6 /48: 5 tries a minute, 10 in 5 minutes, 20 in 15.
+//     Somebody who goes on failing waits up to 1, then up to 5, then up to 15 minutes.
 //   - For one account from everywhere: 50 tries in 15 minutes (checklist I9). One network gets 20 of
 //     them at most, so that a stranger at one or two networks cannot use up a person's tries (I11);
 //     whoever has three or more networks and never stops can keep this rule exhausted. The person then
@@ -48,7 +48,8 @@ func ReadRules() []Rule {
 	return []Rule{PerIP("read", 600, time.Minute)}
 }
 
-// DefaultLogin is a limiter of [LoginRules]: about 24 MB for 16,384 keys a rule.
+// DefaultLogin is a limiter of [LoginRules]: it sets 28 MB aside, for 16,384 keys a rule,
+// of which the system provides what is used.
 func DefaultLogin() *Limiter { return known(LoginRules()) }
 
 // DefaultUpdate is a limiter of [UpdateRules].

@@ -148,10 +148,13 @@ func TestMissingPartIsAnError(t *testing.T) {
 		l, _ := limiterAt(t, c.rule)
 		q, err := l.Take(context.Background(), c.caller, 1)
 		if !errors.Is(err, ErrMissing) || q.Allowed {
-			t.Errorf("%v with %+v: %+v, %v; want ErrMissing", c.rule.By, c.caller, q, err)
+			t.Errorf("%s with %+v: %+v, %v; want ErrMissing", c.rule.Name, c.caller, q, err)
 		}
 		if err != nil && !strings.Contains(err.Error(), c.rule.Name) {
 			t.Errorf("the error does not name the rule: %v", err)
+		}
+		if err := l.Reset(context.Background(), c.caller); errors.Is(err, ErrMissing) != (c.rule.By&Account != 0) {
+			t.Errorf("%s: Reset: %v", c.rule.Name, err)
 		}
 	}
 }

@@ -23,20 +23,6 @@ const (
 	IP
 )
 
-// String names the parts, such as "account+ip".
-func (p Part) String() string {
-	var names []string
-	for i, name := range []string{"user", "account", "ip"} {
-		if p&(1<<i) != 0 {
-			names = append(names, name)
-		}
-	}
-	if names == nil {
-		return "nothing"
-	}
-	return strings.Join(names, "+")
-}
-
 // Bounds of a [Rule].
 const (
 	// ExactLimit is the largest Limit that is counted by a log of times, so that no window of any

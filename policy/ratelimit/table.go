@@ -122,6 +122,10 @@ func (t *table) cell(sh *shard, at int32) cell {
 	return cell(sh.slab[at:end:end])
 }
 
+// seatOf is the way of its first set in which a key is put when it is free. Most keys are found there,
+// and looking there waits for the tag and for the cell at once.
+func seatOf(k key) int { return int(k.b % ways) }
+
 // cellOf is the offset of a cell in a set.
 func (t *table) cellOf(set int32, way int) int32 { return set + ways + int32(way*t.stride) }
 
@@ -129,6 +133,11 @@ func (t *table) cellOf(set int32, way int) int32 { return set + ways + int32(way
 func (t *table) find(p *place, sh *shard, k key, id, now int64) {
 	tag, check := tagOf(k), int64(k.b)
 	p.home, p.other = t.setOf(k.a), t.setOf(k.b)
+	seat := seatOf(k)
+	p.at, p.tag = t.cellOf(p.home, seat), p.home+int32(seat)
+	if (sh.slab[p.tag]^tag)|(sh.slab[p.at+cellCheck]^check) == 0 {
+		return
+	}
 	for _, set := range [2]int32{p.home, p.other} {
 		for way, have := range sh.slab[set : set+ways] {
 			if have == tag {
@@ -154,7 +163,7 @@ func (t *table) debit(p *place, sh *shard, k key, id int64, r rate, n, now int64
 		r.debit(c, n, now)
 		return c
 	}
-	set, way := t.victim(p, sh, now)
+	set, way := t.victim(p, sh, k, now)
 	if way < 0 {
 		return t.share(p, sh, id, r, n, now)
 	}
@@ -188,37 +197,67 @@ func (t *table) share(p *place, sh *shard, id int64, r rate, n, now int64) cell 
 	return c
 }
 
-// victim picks the place for a newcomer: one that is free in its first set while that has room to spare,
-// so that most are found there, else in the emptier; else the place of the key that has used least and
-// is idle soonest of those that are not exhausted; way -1 when all are.
-func (t *table) victim(p *place, sh *shard, now int64) (set int32, way int) {
+// victim picks the place for a newcomer: a free one in its first set while that has room to spare, so
+// that most are found there, else in the one of its sets with more room; else the place of the key that
+// has used least and is idle soonest of those that are not exhausted; way -1 when all are.
+func (t *table) victim(p *place, sh *shard, k key, now int64) (set int32, way int) {
+	first, room := t.free(sh, p.home, seatOf(k), now)
+	if room > spare {
+		return p.home, first
+	}
+	second, more := t.free(sh, p.other, 0, now)
+	if room > 0 && room >= more {
+		return p.home, first
+	}
+	if more > 0 {
+		return p.other, second
+	}
 	way = -1
-	var free [2]int
-	var first [2]int
 	least, soonest := int64(0), int64(0)
-	for i, at := range [2]int32{p.home, p.other} {
-		for w, tag := range sh.slab[at : at+ways] {
+	for _, at := range [2]int32{p.home, p.other} {
+		for w := range ways {
 			c := t.cell(sh, t.cellOf(at, w))
-			switch {
-			case tag == 0 || c[cellIdle] <= now:
-				if free[i] == 0 {
-					first[i] = w
-				}
-				free[i]++
-			case c[cellUntil] > now:
-			case way < 0 || c.used() < least || c.used() == least && c[cellIdle] < soonest:
+			if c[cellUntil] > now {
+				continue
+			}
+			if way < 0 || c.used() < least || c.used() == least && c[cellIdle] < soonest {
 				set, way = at, w
 				least, soonest = c.used(), c[cellIdle]
 			}
 		}
 	}
-	switch {
-	case free[0] == 0 && free[1] == 0:
-		return set, way
-	case free[0] > spare || free[0] >= free[1]:
-		return p.home, first[0]
+	return set, way
+}
+
+// free counts the places of a set that are empty or whose keys are idle, and picks one: the seat if it
+// is empty, else an empty one, else that of the key that has been idle longest. Enough empty ones spare
+// it a look at the cells.
+func (t *table) free(sh *shard, set int32, seat int, now int64) (way, room int) {
+	tags := sh.slab[set : set+ways]
+	for w, tag := range tags {
+		if tag == 0 {
+			if room == 0 || w == seat {
+				way = w
+			}
+			room++
+		}
 	}
-	return p.other, first[1]
+	if room > spare {
+		return way, room
+	}
+	empty, longest := room, now
+	for w, tag := range tags {
+		if tag == 0 {
+			continue
+		}
+		if idle := sh.slab[t.cellOf(set, w)+cellIdle]; idle <= now {
+			if empty == 0 && (room == 0 || idle < longest) {
+				way, longest = w, idle
+			}
+			room++
+		}
+	}
+	return way, room
 }
 
 // forget makes the key at p one that has used nothing. Only its own cell is cleared: what newcomers
