@@ -145,6 +145,9 @@ func (k *keyed) Delete(ctx context.Context, owner, id string) error {
 
 // Find returns one session by owner and ID; no token led to it.
 func (k *keyedLister) Find(ctx context.Context, owner, id string) (Found, error) {
+	if owner == "" {
+		return Found{}, ErrNoSession // an empty owner would find anybody's
+	}
 	row, epoch, err := k.b.Get(ctx, Key{owner, id})
 	if err != nil {
 		return Found{}, err

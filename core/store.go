@@ -15,8 +15,8 @@ import (
 // [ErrUnavailable]. stores/storetest is the suite that holds an implementation to this text.
 type Store interface {
 	// Create stores a new session under an ID and token of its own making; r.ID is empty. The
-	// returned Found is what a Load of the token would return. ErrConflict: r.Stamp.Revoke is not the
-	// user's. ErrTooMany: the cap refuses.
+	// returned Found is what a Load of the token would return, with r.Stamp as the epoch. ErrConflict:
+	// r.Stamp.Revoke is not the user's. ErrTooMany: the cap refuses.
 	Create(ctx context.Context, r *Record, c Cap) (Created, error)
 	// Load returns the session of a token, and its user's epoch, in one read. ErrMalformed: the
 	// value was never issued, no read was made. ErrNoSession: no row.
@@ -133,13 +133,14 @@ type Cap struct {
 // each method is one atomic step, joins the transaction in ctx and never upserts.
 type Backend interface {
 	// Insert adds a row, and the user's epoch as r.Stamp where there is none yet. ErrConflict: the
-	// user's epoch has another Revoke. ErrTooMany: the cap refuses. The IDs ended by the cap come back.
+	// user's epoch has another Revoke, or the ID is taken. ErrTooMany: the cap refuses. The IDs ended by
+	// the cap come back.
 	Insert(ctx context.Context, r Row, c Cap) (ended []string, err error)
 	// Get returns the row with this ID and its owner's epoch in one read; k.Owner is empty when a
 	// token led here. ErrNoSession: no such row, or another owner's.
 	Get(ctx context.Context, k Key) (Row, Epoch, error)
 	// Swap replaces record, Cur, Prev and Salt of the row with r's ID and owner if its version is
-	// version. LastSeen only moves forward, and SeenAt, when the stored Cur is r.Cur, keeps a mark made
+	// version. LastSeen only moves forward, Expires follows the LastSeen that wins, and SeenAt, when the stored Cur is r.Cur, keeps a mark made
 	// meanwhile; when Cur changes, SeenAt becomes r.SeenAt. ErrConflict, ErrNoSession.
 	Swap(ctx context.Context, r Row, version int64) error
 	// Mark moves LastSeen forward, never back, and Expires with it, and sets SeenAt if it is empty,
@@ -198,7 +199,7 @@ const (
 // deadline.
 const StaleOpen = 5 * time.Minute
 
-// KeepEpoch is how long the epoch of a user without sessions is kept after its last bump. It is
+// KeepEpoch is how long the epoch of a user without sessions is kept at least after its last bump. It is
 // longer than any login takes, so that a login that raced with a revocation finds the new epoch.
 const KeepEpoch = time.Hour
 

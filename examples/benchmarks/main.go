@@ -39,6 +39,7 @@ func main() {
 		r := testing.Benchmark(alone()[name])
 		fmt.Printf("%-32s %8.0f ns %3d allocs\n", name, r.Extra["cpu-ns/op"], r.AllocsPerOp())
 	}
+	fmt.Printf("%-32s %8.0f bytes\n", "memory: a session of a million", bytesPerSession())
 	if over > 0 {
 		os.Exit(1)
 	}

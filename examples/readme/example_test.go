@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,9 +121,13 @@ func Example_sink() {
 	if _, _, err := guard.Login(ctx, "ann", nguard.LoginOptions{}); err != nil {
 		log.Fatal(err)
 	}
+	if err := guard.Shutdown(ctx); err != nil {
+		log.Fatal(err)
+	}
 	for _, line := range broker.lines {
-		e, err := audit.Decode([]byte(line))
-		fmt.Println(e.Name, e.Outcome, "by", e.Actor, err)
+		if e, err := audit.Decode([]byte(line)); e.Class == nguard.ClassChange {
+			fmt.Println(e.Name, e.Outcome, "by", e.Actor, err)
+		}
 	}
 	// Output:
 	// session_created attempt by job:demo <nil>
@@ -262,9 +267,14 @@ func TestLifetime(t *testing.T) {
 }
 
 // queue is a message broker in memory.
-type queue struct{ lines []string }
+type queue struct {
+	mu    sync.Mutex
+	lines []string
+}
 
 func (q *queue) Publish(_ context.Context, _ string, message []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.lines = append(q.lines, string(message))
 	return nil
 }

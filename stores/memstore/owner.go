@@ -14,8 +14,9 @@ import (
 // owner is a user: the epoch, and the list of sessions. Its shard's lock guards it; the epoch is
 // replaced as a whole, so that Get can read it without that lock.
 type owner struct {
-	name   string
 	epoch  atomic.Pointer[nguard.Epoch]
+	began  nguard.Epoch // what epoch refers to until the first bump: one memory access less
+	name   string
 	bumped int64
 	first  *session
 	pos    int32 // in the shard's queue
@@ -29,8 +30,8 @@ type ownerShard struct {
 }
 
 func newOwner(name string, e nguard.Epoch) *owner {
-	o := &owner{name: name, bumped: time.Now().UnixNano()}
-	o.epoch.Store(&e)
+	o := &owner{name: name, bumped: time.Now().UnixNano(), began: e}
+	o.epoch.Store(&o.began)
 	return o
 }
 

@@ -18,6 +18,7 @@ type session struct {
 	prev, next                *session // in the owner's list
 	pos                       int32    // in the shard's queue
 	shard                     uint8
+	first                     [32]byte // what cur refers to until the first rotation: one memory access less
 }
 
 // old is what a session keeps of its previous token, from its first rotation on.
@@ -28,6 +29,10 @@ func newSession(r nguard.Row, o *owner, shard uint8) *session {
 		rec: r.Record, owner: o, shard: shard, cur: r.Cur,
 		lastSeen: nguard.EncodeTime(r.LastSeen), seenAt: nguard.EncodeTime(r.SeenAt),
 		expires: nguard.EncodeTime(r.Mark.Expires),
+	}
+	if len(r.Cur) == len(s.first) {
+		copy(s.first[:], r.Cur)
+		s.cur = s.first[:]
 	}
 	s.turn(r)
 	return s
@@ -56,7 +61,9 @@ func (s *session) swap(r nguard.Row) {
 	if s.seenAt == 0 || !bytes.Equal(s.cur, r.Cur) {
 		s.seenAt = nguard.EncodeTime(r.SeenAt)
 	}
-	s.cur = r.Cur
+	if !bytes.Equal(s.cur, r.Cur) {
+		s.cur = r.Cur
+	}
 	s.turn(r)
 }
 

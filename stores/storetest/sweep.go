@@ -88,7 +88,7 @@ var sweeps = []rule{
 	{"sweep/race", "a touch or an update that races with a sweep saves the session or fails; it revives nothing (K4)", func(k *kit) {
 		k.sweeper()
 		end := k.now.Add(time.Hour)
-		for round := range 10 {
+		for round := range 20 {
 			var list []nguard.Found
 			for range 6 {
 				list = append(list, k.until("ada", k.now.Add(24*time.Hour), time.Hour).Found)
@@ -150,6 +150,14 @@ var sweeps = []rule{
 		k.sweep(now().Add(farAway), 10)
 		if k.epoch("ada") == k.epoch("ada") || k.epoch("eve") == k.epoch("eve") {
 			k.Fatal("the epoch of a user without sessions is still stored")
+		}
+	}},
+	{"sweep/epochs/left", "an epoch is not dropped before the last row of its user, dead as it may be", func(k *kit) {
+		k.sweeper()
+		c := k.until("ada", k.now.Add(time.Minute), 0)
+		k.until("ada", k.now.Add(time.Minute), 0)
+		if got := k.sweep(now().Add(farAway), 1); got != 1 || k.epoch("ada") != c.Stamp {
+			k.Fatalf("removed %d, the epoch is %+v, want %+v", got, k.epoch("ada"), c.Stamp)
 		}
 	}},
 	{"sweep/epochs/live", "the epoch of a user with a session is kept, however old", func(k *kit) {

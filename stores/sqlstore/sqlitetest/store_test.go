@@ -12,6 +12,7 @@ func TestStore(t *testing.T) { storetest.Run(t, harness(advised)) }
 // the writer lock each other out, and with no busy_timeout at all. (Waiting for the disk is left out.)
 func TestStoreDefaults(t *testing.T) { storetest.Run(t, harness("?_pragma=synchronous(OFF)")) }
 
+// Behind a decorator, and with transactions that the driver begins with the right to write.
 func TestStoreImmediate(t *testing.T) {
 	storetest.Run(t, storetest.Decorated(harness(advised+"&_txlock=immediate")))
 }
