@@ -87,7 +87,6 @@ type Guard struct {
 	origins  *origins
 	proxies  proxies
 	life     Lifetime
-	prefix   string // of owners
 	cap      Cap
 	admin    Policy
 
@@ -282,12 +281,23 @@ func (g *Guard) Now() time.Time { return g.now() }
 func (g *Guard) Shutdown(ctx context.Context) error {
 	g.stopped()
 	g.flushNoise(ctx)
-	err := g.flushSpill(ctx)
-	if e := g.write(ctx, Event{Name: EventShutdown, Outcome: Success, Class: ClassSystem, ID: newEventID(), Time: g.now().UTC(), Namespace: g.ns}); err == nil {
-		err = e
+	held := g.flushSpill(ctx)
+	last := make(chan error, 1) // on a goroutine that can be left behind: a sink may hang
+	go func() {
+		err := g.write(ctx, Event{Name: EventShutdown, Outcome: Success, Class: ClassSystem, ID: newEventID(), Time: g.now().UTC(), Namespace: g.ns})
+		if d, ok := find[Drainer](g.sink); ok && held == nil && err == nil {
+			err = g.guarded(ctx, "sink.drain", func() error { return d.Drain(ctx) })
+		}
+		last <- err
+	}()
+	var err error
+	select {
+	case err = <-last:
+	case <-ctx.Done():
+		err = fmt.Errorf("%w: the record of the end is not written: %w", ErrUnavailable, ctx.Err())
 	}
-	if d, ok := find[Drainer](g.sink); ok && err == nil {
-		err = d.Drain(ctx)
+	if held != nil {
+		return held
 	}
 	return err
 }

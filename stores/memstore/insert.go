@@ -59,7 +59,8 @@ func (b *rows) weigh(o *owner, c nguard.Cap) ([]*session, error) {
 	now, revoke := nguard.EncodeTime(c.Now), o.epoch.Load().Revoke
 	dead := func(s *session) bool { return s.expires <= now || s.rec.Stamp.Revoke != revoke }
 	var live []candidate
-	for s, next := o.first, o.first; s != nil; s = next {
+	var next *session
+	for s := o.first; s != nil; s = next {
 		next = s.next
 		if b.remove(s, dead) {
 			continue

@@ -62,6 +62,13 @@ func (k *kit) epoch(owner string) nguard.Epoch {
 	return e
 }
 
+// hasEpoch reports whether the user's epoch is stored: one that is not is random at each reading.
+func (k *kit) hasEpoch(owner string) bool {
+	k.Helper()
+	first := k.epoch(owner)
+	return k.epoch(owner) == first
+}
+
 // all lists every session of a user.
 func (k *kit) all(owner string) []nguard.Found {
 	k.Helper()

@@ -48,7 +48,7 @@ var contexts = []rule{
 			}
 		}
 		k.alike(k.load(c.Live), c.Found)
-		if k.epoch("ada") != e || k.epoch("eve") == k.epoch("eve") {
+		if k.epoch("ada") != e || k.hasEpoch("eve") {
 			k.Fatal("an epoch has changed")
 		}
 	}},

@@ -163,7 +163,7 @@ func (k *kit) untouched(c, d nguard.Created, e nguard.Epoch, lost nguard.Created
 	k.gone(lost.Live)
 	k.alike(k.load(c.Live), c.Found)
 	k.alike(k.load(d.Live), d.Found)
-	if k.epoch("ada") != e || k.epoch("eve") == k.epoch("eve") {
+	if k.epoch("ada") != e || k.hasEpoch("eve") {
 		k.Fatal("an epoch has changed")
 	}
 }

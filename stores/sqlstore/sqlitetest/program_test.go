@@ -92,7 +92,7 @@ func TestPoolOfOne(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if f, err = s.Replace(ctx, f, next(f), true); err != nil {
+			if _, err = s.Replace(ctx, f, next(f), true); err != nil {
 				return err
 			}
 			if _, err = s.Bump(ctx, "ada", nguard.BumpChange); err != nil {
