@@ -80,6 +80,10 @@ func (g *Guard) parsePatch(body []byte, only []string) (*patch, error) {
 	p := &patch{}
 	for _, m := range top {
 		if m.Name != "user" && m.Name != "data" {
+			if folded := foldKey(m.Name); folded == "user" || folded == "data" {
+				// Dropped, it would take a change with it that the caller believes made (checklist E2).
+				return nil, fmt.Errorf("%w: a name differs from \"user\" or \"data\" in case only", ErrMalformed)
+			}
 			if err := g.route(p, "", m, only); err != nil {
 				return nil, err
 			}

@@ -42,7 +42,7 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 			return Found{}, fmt.Errorf("%w: the session has version %d", ErrConflict, c.found.Version)
 		}
 		d := newDraft(c.found.Record)
-		if err := g.draft(ctx, c, d); err != nil {
+		if err := g.drafted(ctx, c, d); err != nil {
 			return Found{}, err
 		}
 		changes, inUser, rotate := d.changes(g.fields)
@@ -52,8 +52,11 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 		e := Event{ID: attempted, Name: eventOf(changes, inUser), Action: c.action, Actor: who, Target: d.base.User.ID, Session: c.found.ID, Changes: changes}
 		var got Found
 		if inUser {
-			got, err = g.changeOwnUser(ctx, c, e)
+			got, err = g.changeOwnUser(ctx, c, e) // drafts again on the fresh user, and asks the hook about that
 		} else {
+			if err := g.before(ctx, c.action, d); err != nil {
+				return Found{}, err
+			}
 			got, err = g.writeSession(ctx, c, d, e, rotate, try == 0)
 		}
 		if !errors.Is(err, ErrConflict) || c.version != 0 {
@@ -84,6 +87,13 @@ func ranOut(ctx context.Context, try int, err error) error {
 
 // draft runs the program's function and the hook.
 func (g *Guard) draft(ctx context.Context, c change, d *Draft) error {
+	if err := g.drafted(ctx, c, d); err != nil {
+		return err
+	}
+	return g.before(ctx, c.action, d)
+}
+
+func (g *Guard) drafted(ctx context.Context, c change, d *Draft) error {
 	if c.fn != nil {
 		if err := g.guarded(ctx, c.action, func() error { return c.fn(ctx, d) }); err != nil {
 			return err
@@ -92,10 +102,7 @@ func (g *Guard) draft(ctx context.Context, c change, d *Draft) error {
 	if d.err != nil {
 		return d.err
 	}
-	if err := g.checkNames(d.base.User, d.user); err != nil {
-		return err
-	}
-	return g.before(ctx, c.action, d)
+	return g.checkNames(d.base.User, d.user)
 }
 
 func (g *Guard) before(ctx context.Context, action string, d *Draft) error {
@@ -151,7 +158,7 @@ func (g *Guard) successor(c change, d *Draft, want bool) (next *Record, turn boo
 	aged := r.Due || now.Sub(r.Rotated) >= g.life.RotateEvery
 	turn = (want || c.rotate || aged) && c.canRotate && rotatable(c.found, now)
 	if turn {
-		r.Rotated, r.Due = now, false
+		r.Rotated, r.Due = rotatedAt(now, c.found), false
 	} else if want || c.rotate && c.found.Match != Previous {
 		// Wanted, but not now. A refresh that shows the previous token is satisfied: its successor exists.
 		r.Due = true

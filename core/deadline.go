@@ -18,8 +18,8 @@ func (g *Guard) call(ctx context.Context, op string, fn func(ctx context.Context
 
 func (g *Guard) observed(ctx context.Context, op string, fn func(ctx context.Context) error) (err error) {
 	if g.tracer != nil {
-		var done func(error)
-		ctx, done = g.tracer(ctx, op)
+		span, done := g.trace(ctx, op)
+		ctx = span
 		defer func() { done(err) }()
 	}
 	defer func() {
@@ -29,6 +29,22 @@ func (g *Guard) observed(ctx context.Context, op string, fn func(ctx context.Con
 		}
 	}()
 	return asAnswer(op, fn(ctx))
+}
+
+// trace calls Config.Observe. What goes wrong in it is recorded and costs the span, not the operation: in
+// the goroutines of sweep and backlog a panic would end the process.
+func (g *Guard) trace(ctx context.Context, op string) (span context.Context, done func(error)) {
+	var end func(error)
+	err := g.guarded(ctx, "Observe", func() error {
+		span, end = g.tracer(ctx, op)
+		return nil
+	})
+	if err != nil || span == nil || end == nil {
+		return ctx, func(error) {}
+	}
+	return span, func(err error) {
+		_ = g.guarded(ctx, "Observe", func() error { end(err); return nil })
+	}
 }
 
 // answers are the errors that a collaborator gives on purpose.

@@ -39,6 +39,8 @@ func (d *Draft) stored(name string, s Scope) (any, bool) {
 	return d.user.stored(name)
 }
 
+func (d *Draft) column(name string) *string { return d.user.column(name) }
+
 // maxSession bounds what the fields of one session hold together, in bytes: several thousand sessions
 // must fit where one did, and a sealed session must fit into cookies (checklist C5).
 const maxSession = 16 << 10
@@ -112,6 +114,19 @@ func diffValues(a, b map[string]any) (list []Change) {
 		}
 	}
 	return list
+}
+
+// column returns the member of the user that a field of this name is, if it is a string.
+func (u *User) column(name string) *string {
+	switch name {
+	case "role":
+		return &u.Role
+	case "user.name":
+		return &u.Name
+	case "user.email":
+		return &u.Email
+	}
+	return nil
 }
 
 // stored returns a member of the user by field name. "disabled" is no field: it has no declaration, but

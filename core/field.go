@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -66,6 +67,7 @@ type fieldSpec struct {
 // Values is what a Field reads from: a *[Session] or a *[Draft].
 type Values interface {
 	stored(name string, s Scope) (any, bool)
+	column(name string) *string // of the user; nil when there is none of this name
 }
 
 // FieldName returns f.Name.
@@ -78,20 +80,34 @@ func (f *Field[T]) spec() fieldSpec { return fieldSpec{f.Name, f.Scope, f.Rotate
 
 func (f *Field[T]) fallback() any { return f.Default }
 
-// Get returns the value in v, or the Default. A scalar costs no allocation; anything else is a copy.
+// Get returns the value in v, or the Default. A string, bool, int, int64 or float64 costs no allocation;
+// what is no scalar is a copy.
 func (f *Field[T]) Get(v Values) T {
-	s, ok := v.stored(f.Name, f.Scope)
-	if !ok {
+	if f.Scope == InUser {
+		// A column of the users table: to hand out a string as any would be an allocation.
+		if t, ok := any(v.column(f.Name)).(*T); ok && t != nil {
+			return *t
+		}
+	}
+	if s, ok := v.stored(f.Name, f.Scope); ok {
+		if t, err := fromStored[T](s); err == nil {
+			return t
+		}
+	}
+	return f.initial()
+}
+
+// initial is the Default, as a copy where the caller could change it.
+func (f *Field[T]) initial() T {
+	if scalar(reflect.TypeFor[T]().Kind()) {
 		return f.Default
 	}
-	if t, ok := s.(T); ok {
-		return t
+	if s, err := storedForm(f.Default); err == nil {
+		if t, err := fromStored[T](s); err == nil {
+			return t
+		}
 	}
-	t, err := fromStored[T](s)
-	if err != nil {
-		return f.Default
-	}
-	return t
+	return f.Default // of a type that JSON cannot express: Set refuses it too
 }
 
 // Set writes the value into a draft. *FieldError: OneOf or Check refuses it.
@@ -154,17 +170,26 @@ func (f *Field[T]) accept(v T, stored any) error {
 	return nil
 }
 
-// fromStored converts a stored form to T, without allocation where T is a plain scalar type.
+// fromStored converts a stored form to T, without allocation where T is string, bool, int, int64 or
+// float64. What is not a scalar is a copy.
 func fromStored[T any](s any) (t T, err error) {
-	if v, ok := s.(T); ok {
-		return v, nil
-	}
-	if i, ok := s.(int64); ok {
+	switch s := s.(type) {
+	case json.RawMessage:
+		return decodeStored[T](s)
+	case int64:
 		if p, ok := any(&t).(*int); ok {
-			*p = int(i)
+			*p = int(s)
 			return t, nil
 		}
 	}
+	if v, ok := s.(T); ok {
+		return v, nil
+	}
+	return decodeStored[T](s)
+}
+
+// decodeStored is apart from fromStored because the value that json decodes into escapes to the heap.
+func decodeStored[T any](s any) (t T, err error) {
 	raw, ok := s.(json.RawMessage)
 	if !ok {
 		if raw, err = json.Marshal(s); err != nil {

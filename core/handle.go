@@ -138,11 +138,16 @@ func (r *Request) Reauthenticated(ctx context.Context, o LoginOptions) (*Session
 		return nil, at.err
 	}
 	o.Remember = at.found.Remember
-	f, err := r.g.renew(ctx, at.found, "reauthenticate", r.client(o))
+	if err = r.g.alive(ctx, at.found); err == nil {
+		at.found, err = r.g.renew(ctx, at.found, at.found.Stamp, "reauthenticate", r.client(o))
+	}
 	if err != nil {
+		if errors.Is(err, ErrNoSession) {
+			r.drop(noSession(err))
+		}
 		return nil, err
 	}
-	return r.adopt(ctx, f)
+	return r.adopt(ctx, at.found)
 }
 
 // EndOthers ends all other sessions of the person and gives this browser a new one: call it when a
@@ -192,12 +197,11 @@ func (r *Request) change(ctx context.Context, c change) (*Session, error) {
 	if at.err != nil {
 		return nil, at.err
 	}
-	token := at.found.Live
 	// No rotation inside a transaction of the program's own: were it rolled back, the browser would hold a
 	// token that was never stored, which is what theft looks like. It falls due instead.
 	_, joined := TxOf(ctx, database(r.g.store))
 	c.found, c.canRotate = at.found, !safeMethod(r.line.Method) && !joined
-	c.reload = func(ctx context.Context) (Found, error) { return r.g.load(ctx, token, false) }
+	c.reload = func(ctx context.Context) (Found, error) { return r.g.reload(ctx, at.found) }
 	f, err := r.g.change(ctx, c)
 	if err != nil {
 		if errors.Is(err, ErrNoSession) {
@@ -213,6 +217,9 @@ func (r *Request) change(ctx context.Context, c change) (*Session, error) {
 func (r *Request) Revoke(ctx context.Context, userID, id string) error {
 	if r == nil {
 		return ErrNotInstalled
+	}
+	if _, err := r.Session(); errors.Is(err, ErrTooLate) {
+		return err
 	}
 	ctx = r.attach(ctx)
 	err := r.g.Revoke(ctx, userID, id)

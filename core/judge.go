@@ -23,6 +23,30 @@ func (g *Guard) load(ctx context.Context, token string, rotate bool) (Found, err
 	}
 }
 
+// reload reads the session of a request again, after a conflict. The request has proved itself when it
+// began: a token that was replaced and whose grace has ended since is no theft, and a successor that the
+// browser has not got yet is not marked as seen (promise P5). Bookkeeping is left to the next request.
+func (g *Guard) reload(ctx context.Context, was Found) (f Found, err error) {
+	if was.Live != "" {
+		f, err = g.read(ctx, was.Live)
+	} else {
+		err = g.call(ctx, "store.find", func(ctx context.Context) (err error) {
+			f, err = g.lister.Find(ctx, was.Owner, was.ID)
+			return err
+		})
+	}
+	if err != nil {
+		return Found{}, g.unreadable(ctx, err)
+	}
+	switch {
+	case f.Match == Current && was.Match != Current:
+		f.Match = Previous
+	case f.Match == Spent, f.Match == Previous && !f.SeenAt.IsZero() && g.now().After(f.SeenAt.Add(Grace-time.Second)):
+		f.Match, f.Live = ByID, "" // within the grace it gets the successor like every other
+	}
+	return g.judge(ctx, f, false, false)
+}
+
 // errAgain says that a bookkeeping write met a newer version.
 var errAgain = errors.New("nguard: load again")
 
@@ -132,9 +156,18 @@ func (g *Guard) settle(ctx context.Context, f Found, rotate, books bool) (Found,
 }
 
 // rotatable says whether a successor may be made now: the caller holds the current token, and no
-// earlier one is still in its grace, which a second rotation would cut short.
+// earlier one is still in its grace, which a second rotation would cut short. The first token of a
+// session has no earlier one: a refresh or a change of role just after the login replaces it at once.
 func rotatable(f Found, now time.Time) bool {
-	return f.Match == Current && !f.SeenAt.IsZero() && now.After(f.SeenAt.Add(Grace))
+	return f.Match == Current && !f.SeenAt.IsZero() && (f.Rotated.Equal(f.Created) || now.After(f.SeenAt.Add(Grace)))
+}
+
+// rotatedAt is when a successor is made: later than the login, also by a coarse clock, see rotatable.
+func rotatedAt(now time.Time, f Found) time.Time {
+	if first := f.Created.Add(1); now.Before(first) {
+		return first
+	}
+	return now
 }
 
 // refreshUser looks the person up again when the epoch says that they have changed or are changing. It
@@ -204,7 +237,7 @@ func (g *Guard) keepBooks(ctx context.Context, f Found, next *Record, turn bool)
 	next.Version, next.Updated = f.Version+1, now
 	if turn {
 		rotated := *next
-		rotated.Rotated, rotated.Due = now, false
+		rotated.Rotated, rotated.Due = rotatedAt(now, f), false
 		e := Event{ID: newEventID(), Name: EventSessionRenewed, Action: "rotate", Actor: next.User.ID, Target: next.User.ID, Session: f.ID}
 		err = g.recorded(ctx, e, true, func(ctx context.Context) (err error) {
 			got, err = g.replace(ctx, f, &rotated, true)
@@ -235,6 +268,11 @@ func (g *Guard) replace(ctx context.Context, f Found, next *Record, rotate bool)
 		got, err = g.store.Replace(ctx, f, next, rotate)
 		return err
 	})
+	if rotate && err == nil {
+		// The browser has shown the one before. Were this request to mark the successor as seen, a lost answer
+		// would make the browser's next request look like theft (promise P5).
+		got.Match = Previous
+	}
 	return got, err
 }
 
@@ -263,8 +301,12 @@ func (g *Guard) touch(ctx context.Context, f Found, now time.Time) (Found, error
 
 // end removes a session that is over by itself. It is dead whether or not the row can be removed now.
 func (g *Guard) end(ctx context.Context, f Found, event, reason string) error {
-	if g.remove(ctx, f.Owner, f.ID) == nil {
-		g.later(ctx, Event{Name: event, Outcome: Success, Action: "load", Target: f.Record.User.ID, Session: f.ID, Reason: reason})
+	e := Event{Name: event, Outcome: Success, Action: "load", Target: f.Record.User.ID, Session: f.ID, Reason: reason}
+	switch err := g.remove(ctx, f.Owner, f.ID); {
+	case err == nil:
+		g.later(ctx, e)
+	case errors.Is(err, ErrNoSession):
+		g.observe(ctx, e) // a sweep was faster, which says nothing, or a request, which has said the same
 	}
 	return fmt.Errorf("%w: %s", ErrNoSession, reason)
 }

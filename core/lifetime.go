@@ -13,7 +13,8 @@ type Lifetime struct {
 	Idle time.Duration
 	// Absolute ends a session however busy it is. Defaults to 24 hours.
 	Absolute time.Duration
-	// Remember is Absolute for remembered sessions. Defaults to 30 days, or Absolute if that is more.
+	// Remember is Absolute for remembered sessions. Defaults to 30 days, or Absolute if that is more. Set it
+	// to Absolute, above a shorter Idle, for none: wishes to be remembered then count nothing.
 	Remember time.Duration
 	// RotateEvery replaces the token of a busy session at this age. Defaults to 1 hour; at least a minute.
 	RotateEvery time.Duration
@@ -68,6 +69,10 @@ func (l Lifetime) withDefaults() (Lifetime, error) {
 	}
 	return l, nil
 }
+
+// remembers reports whether sessions can be remembered. Where that would add nothing to Absolute it
+// would only take away the idle limit, which the person is not to choose (checklist F5).
+func (l Lifetime) remembers() bool { return l.Remember > l.Absolute || l.Idle >= l.Absolute }
 
 // limits returns the absolute end and the idle limit of a session that starts now.
 func (l Lifetime) limits(now time.Time, remember bool) (expires time.Time, idle time.Duration) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // LoginOptions say what kind of session a login makes. The zero value is an ordinary one.
@@ -46,6 +48,12 @@ type login struct {
 	old *Found
 	// data is carried over into the new session.
 	data map[string]any
+	// aged says that the person has proved nothing now: the session is as old as old. Its end and AuthAt
+	// stay, or ending other sessions would make it outlive its limit and pass for fresh (ASVS 7.3.2).
+	aged bool
+	// since, for a renewal, is the epoch on which the old session was alive: one that was revoked while its
+	// request was at work is not renewed (promise P11).
+	since *Epoch
 	// count is how many straight failures came before.
 	count int
 }
@@ -67,6 +75,9 @@ func (g *Guard) login(ctx context.Context, l login) (Found, error) {
 		})
 		if err != nil {
 			return Found{}, err
+		}
+		if l.since != nil && epoch.Revoke != l.since.Revoke {
+			return Found{}, fmt.Errorf("%w: revoked meanwhile", ErrNoSession)
 		}
 		user, err := g.verified(ctx, l)
 		if err != nil {
@@ -108,15 +119,19 @@ func (g *Guard) verified(ctx context.Context, l login) (user User, err error) {
 }
 
 // create makes the session. The old one of this browser ends with it: by the same step when it is the
-// same person's, before it when it is somebody else's (checklist A3).
+// same person's, right after it when it is somebody else's (checklist A3).
 func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, user User) (f Found, err error) {
 	ctx, cancel := g.lasting(ctx)
 	defer cancel()
 	now := g.now().UTC().Round(0)
+	l.options.Remember = l.options.Remember && g.life.remembers()
 	r := &Record{Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now, Remember: l.options.Remember,
 		Stamp: Epoch{Change: epoch.Change, Revoke: epoch.Revoke}, User: user, Data: l.data,
 		Device: clean(l.options.Device), IP: l.options.IP, Methods: slices.Clone(l.options.Methods), Level: l.options.Level}
 	r.Expires, r.Idle = g.life.limits(now, l.options.Remember)
+	if l.aged {
+		r.AuthAt, r.Expires = l.old.AuthAt, l.old.Expires
+	}
 	limit := g.cap
 	limit.Now = now
 	foreign := l.old != nil && l.old.Owner != owner
@@ -129,15 +144,21 @@ func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, 
 	}
 	var made Created
 	err = g.recordedLogin(ctx, e, &made, func(ctx context.Context) error {
-		if foreign {
-			if err := g.remove(ctx, l.old.Owner, l.old.ID); err != nil && !errors.Is(err, ErrNoSession) {
-				return err
-			}
-		}
-		return g.call(ctx, "store.create", func(ctx context.Context) (err error) {
+		err := g.call(ctx, "store.create", func(ctx context.Context) (err error) {
 			made, err = g.store.Create(ctx, r, limit)
 			return err
 		})
+		if err != nil || !foreign {
+			return err
+		}
+		// Last, so that a login which fails signs nobody out; nobody holds the new token before the answer.
+		if err = g.remove(ctx, l.old.Owner, l.old.ID); err == nil || errors.Is(err, ErrNoSession) || g.sinkInTx {
+			return noRow(err)
+		}
+		if back := g.remove(ctx, owner, made.ID); back != nil || len(made.Ended) > 0 {
+			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
+		return err
 	})
 	if errors.Is(err, ErrTooMany) {
 		g.observe(ctx, Event{Name: EventExcessSessions, Outcome: Denied, Action: l.action, Target: user.ID, Count: g.cap.Max, Reason: "refused at the cap"})
@@ -153,6 +174,14 @@ func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, 
 	}
 	g.sweep(now)
 	return made.Found, nil
+}
+
+// noRow is err, unless that says only that what was to be removed is gone.
+func noRow(err error) error {
+	if errors.Is(err, ErrNoSession) {
+		return nil
+	}
+	return err
 }
 
 // recordedLogin is recorded for a session whose handle is known only afterwards.
@@ -194,11 +223,14 @@ func (g *Guard) signIn(ctx context.Context, c Credentials, o LoginOptions, old *
 		return err
 	})
 	if err != nil {
+		if errors.Is(err, ErrUnavailable) { // incomplete credentials are recorded with the answer
+			g.observe(ctx, Event{Name: EventLoginFail, Outcome: Failure, Action: "login", Reason: failureReason(err)})
+		}
 		return Found{}, err
 	}
 	// The limit is debited before anything is verified: of 1000 parallel guesses at most as many as it
 	// allows reach the verifier (checklist I14).
-	caller := Caller{Account: g.ns + "/" + id, IP: ip}
+	caller := Caller{Account: g.ns + "/" + strings.TrimLeftFunc(id, invisible), IP: ip}
 	if err := limit(caller); err != nil {
 		return Found{}, err
 	}
@@ -230,9 +262,25 @@ func (g *Guard) signIn(ctx context.Context, c Credentials, o LoginOptions, old *
 			e.Name, e.Count, e.Reason = EventLoginFailMax, n, "straight failures: disable this authenticator"
 		}
 		g.observe(ctx, e)
+	case errors.Is(err, ErrDenied):
+		g.observe(ctx, Event{Name: EventLoginFail, Outcome: Denied, Action: "login", Target: id, Rule: ruleOf(err), Reason: "refused after the credentials were verified"})
+	case !errors.Is(err, ErrTooMany): // that is recorded where the cap is
+		g.observe(ctx, Event{Name: EventLoginFail, Outcome: Failure, Action: "login", Target: id, Reason: failureReason(err)})
 	}
 	return f, err
 }
+
+// ruleOf is the rule that a refusal names.
+func ruleOf(err error) string {
+	if d := (*DeniedError)(nil); errors.As(err, &d) {
+		return d.Decision.Rule
+	}
+	return ""
+}
+
+// invisible runes before a name are taken off, since a limiter that folds spellings finds the namespace
+// in front of them (checklist I7).
+func invisible(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) }
 
 // forgive resets the account's delay after a success. That of the network stays: own logins between
 // guesses gain nothing (checklist I10).
@@ -250,7 +298,20 @@ func (g *Guard) forgive(ctx context.Context, c Caller) {
 }
 
 // renew replaces a session by a new one with a new ID that no earlier token reaches: after a step-up,
-// or when all others end (promise P5).
-func (g *Guard) renew(ctx context.Context, old Found, action string, o LoginOptions) (Found, error) {
-	return g.login(ctx, login{event: EventSessionRenewed, action: action, id: old.Record.User.ID, options: o, old: &old, data: old.Data})
+// or when all others end (promise P5). It is alive since the epoch given.
+func (g *Guard) renew(ctx context.Context, old Found, since Epoch, action string, o LoginOptions) (Found, error) {
+	return g.login(ctx, login{event: EventSessionRenewed, action: action, id: old.Record.User.ID, options: o, old: &old, data: old.Data,
+		aged: action != "reauthenticate", since: &since})
+}
+
+// alive looks once more whether a session that is to be renewed has not ended while its request was at
+// work: whoever holds a stolen one could else keep it over a logout or a revocation (promise P11).
+func (g *Guard) alive(ctx context.Context, f Found) error {
+	return g.call(ctx, "store.find", func(ctx context.Context) error {
+		now, err := g.lister.Find(ctx, f.Owner, f.ID)
+		if err == nil && now.User.Revoke != f.Stamp.Revoke {
+			err = fmt.Errorf("%w: revoked meanwhile", ErrNoSession)
+		}
+		return err
+	})
 }

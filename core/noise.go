@@ -19,7 +19,8 @@ type noiseKey struct{ name, who, ip string }
 type noiseCount struct {
 	since   time.Time
 	written int
-	held    Event // the last one that was not written, with Count
+	missed  int   // how many were not written
+	held    Event // the last of them
 }
 
 const (
@@ -53,14 +54,14 @@ func (n *noise) pass(e Event) (out []Event) {
 		n.seen[key] = c
 	}
 	if e.Time.Sub(c.since) >= time.Minute || e.Time.Before(c.since) {
-		e.Count += c.held.Count
+		e.Count += c.missed
 		*c = noiseCount{since: e.Time}
 	}
 	if c.written < noisePerMinute {
 		c.written++
 		return append(out, e)
 	}
-	e.Count += c.held.Count + 1
+	c.missed++
 	c.held = e
 	return out
 }
@@ -69,7 +70,8 @@ func (n *noise) pass(e Event) (out []Event) {
 func (n *noise) purge(now time.Time) (out []Event) {
 	for key, c := range n.seen {
 		if now.Sub(c.since) >= time.Minute {
-			if c.held.Count > 0 {
+			if c.missed > 0 {
+				c.held.Count += c.missed - 1 // beyond itself
 				out = append(out, c.held)
 			}
 			delete(n.seen, key)

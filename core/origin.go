@@ -22,8 +22,8 @@ func newOrigins(list []string, p proxies) (*origins, error) {
 	for _, s := range list {
 		u, err := url.Parse(s)
 		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.Scheme+"://"+u.Host != s ||
-			strings.ContainsAny(u.Host, "*@") || strings.HasSuffix(u.Hostname(), ".") || s != strings.ToLower(s) {
-			return nil, fmt.Errorf("nguard: Config.Origins: %q: use the form https://app.example.com, in lower case, without path or wildcard", s)
+			strings.ContainsAny(u.Host, "*@") || strings.HasSuffix(u.Hostname(), ".") || s != strings.ToLower(s) || neverSent(u) {
+			return nil, fmt.Errorf("nguard: Config.Origins: %q: use the form https://app.example.com, in lower case, without path, wildcard or default port, and names in ASCII (xn--...)", s)
 		}
 		if o.allowed == nil {
 			o.allowed = map[string]bool{}
@@ -39,6 +39,13 @@ func newOrigins(list []string, p proxies) (*origins, error) {
 }
 
 var errOrigin = errors.New("origin headers do not prove that the request is the application's own")
+
+// neverSent reports origins that no browser sends in this spelling, so that they would never match: with a
+// default port, with more than one, or with a name that is not ASCII.
+func neverSent(u *url.URL) bool {
+	return u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" || strings.HasSuffix(u.Host, ":") ||
+		strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "[") || !plain(u.Host)
+}
 
 // check passes safe methods, except a WebSocket handshake: that is a GET which opens a channel with the
 // person's authority (ASVS 4.4.2).
@@ -70,7 +77,8 @@ func (o *origins) own(x Exchange, l Line, origin string) bool {
 		return o.allowed[origin]
 	}
 	scheme, _ := o.proxies.scheme(x, l)
-	return l.Host != "" && origin == scheme+"://"+strings.ToLower(l.Host)
+	// ToLower folds letters beyond ASCII into ASCII ones (the Kelvin sign is a k), and no host has them.
+	return l.Host != "" && plain(l.Host) && origin == scheme+"://"+strings.ToLower(l.Host)
 }
 
 func safeMethod(m string) bool { return m == "GET" || m == "HEAD" || m == "OPTIONS" || m == "TRACE" }

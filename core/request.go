@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -15,7 +16,8 @@ import (
 // Request is one HTTP request as handlers see it. It gives the current session, also after a change,
 // and is the way to change it. It is safe for concurrent use, and dies when the handler returns: later
 // use is [ErrTooLate], because a goroutine that outlives its handler could write one person's cookie
-// into another's answer. Methods of a nil Request return [ErrNotInstalled].
+// into another's answer. Methods of a nil Request return [ErrNotInstalled],
+// or nothing where they return no error.
 type Request struct {
 	g    *Guard
 	x    Exchange
@@ -36,6 +38,7 @@ type Request struct {
 	id     string
 	ip     netip.Addr
 	turn   chan struct{} // holds one change at a time; made by the first
+	traced bool          // a refusal is recorded
 }
 
 // requestContext carries a Request without an allocation of its own.
@@ -205,6 +208,9 @@ func (r *Request) Guard() *Guard {
 // IP is the client's address by the guard's rule on proxies; invalid when there is none, as on a Unix
 // socket.
 func (r *Request) IP() netip.Addr {
+	if r == nil {
+		return netip.Addr{}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ip.IsValid() && !r.closed {
@@ -216,6 +222,9 @@ func (r *Request) IP() netip.Addr {
 // ID identifies the request in logs and audit records. It is the X-Request-Id of a configured proxy, or
 // made up.
 func (r *Request) ID() string {
+	if r == nil {
+		return ""
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.id != "" || r.closed {
@@ -252,6 +261,24 @@ func (r *Request) describe(e *Event) {
 	if e.Session == "" && r.found.Record != nil {
 		e.Session = r.found.ID
 	}
+	r.traced = r.traced || (e.Outcome != Attempt && e.Outcome != Success)
+}
+
+// refused records a refusal that nothing else has recorded (promise P12). Left out are a visitor who is
+// not signed in, whom every page asks for, and faults, whose cause is in the log.
+func (r *Request) refused(err error) {
+	a := Status(err)
+	r.mu.Lock()
+	skip := r.traced || r.closed || a.Status >= 500 || errors.Is(err, ErrNoSession)
+	r.mu.Unlock()
+	if skip {
+		return
+	}
+	e := Event{Name: EventInputInvalid, Outcome: Denied, Action: r.line.Method + " " + clean(r.line.Path), Reason: a.Code}
+	if a.Status == http.StatusForbidden {
+		e.Name, e.Rule = EventAuthzFail, a.Code
+	}
+	r.g.observe(&r.ctx, e)
 }
 
 func (r *Request) userAgent() string {
@@ -293,8 +320,17 @@ func (r *Request) adopt(ctx context.Context, f Found) (*Session, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		r.found, r.live, r.err = Found{}, nil, noSession(err)
-		return nil, r.err
+		err = noSession(err)
+		if r.found = f; !errors.Is(err, ErrNoSession) {
+			// A hook has failed after the change: that stands, and the browser needs its token for when the hook
+			// works again, or an outage would sign the person out (promise P7).
+			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+			if f.Live != "" && !r.closed && !r.x.Started() {
+				r.setCookie()
+			}
+		}
+		r.found, r.live, r.err = Found{}, nil, err
+		return nil, err
 	}
 	r.found, r.live, r.err = f, s, nil
 	if r.closed || r.x.Started() {

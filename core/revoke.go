@@ -157,40 +157,50 @@ func (g *Guard) endOthers(ctx context.Context, old Found) (f Found, err error) {
 	if err != nil {
 		return Found{}, err
 	}
+	ctx, cancel := g.lasting(ctx)
+	defer cancel()
 	user := old.Record.User.ID
-	renew := func(ctx context.Context) (err error) {
-		f, err = g.renew(ctx, old, "end-others", LoginOptions{
+	end := func(ctx context.Context) (since Epoch, err error) {
+		if err = g.alive(ctx, old); err != nil {
+			return since, err
+		}
+		err = g.call(ctx, "store.bump", func(ctx context.Context) (err error) {
+			since, err = g.epochs.Bump(ctx, old.Owner, BumpRevoke)
+			return err
+		})
+		return since, err
+	}
+	renew := func(ctx context.Context, since Epoch) (err error) {
+		f, err = g.renew(ctx, old, since, "end-others", LoginOptions{
 			Remember: old.Remember, Methods: old.Methods, Level: old.Level, Device: old.Device, IP: old.IP,
 		})
 		return err
 	}
+	ended := Event{Name: EventTokenRevoked, Outcome: Success, Action: "revoke-all", Actor: who, Target: user}
 	if g.tx == nil || !(g.sinkInTx || g.silent) || !(g.oneTx || g.users == nil) {
-		if err := g.RevokeUser(ctx, user); err != nil {
+		since, err := end(ctx)
+		if err != nil {
 			return Found{}, err
 		}
-		if err := renew(ctx); errors.Is(err, ErrUnavailable) {
+		g.later(ctx, ended)
+		if err := renew(ctx, since); errors.Is(err, ErrUnavailable) {
 			return Found{}, fmt.Errorf("%w: all sessions have ended, the new one is missing: %w", ErrOutcomeUnknown, err)
 		} else if err != nil {
 			return Found{}, err
 		}
 		return f, nil
 	}
-	ctx, cancel := g.lasting(ctx)
-	defer cancel()
 	err = g.inTx(ctx, func(ctx context.Context) error {
-		err := g.call(ctx, "store.bump", func(ctx context.Context) error {
-			_, err := g.epochs.Bump(ctx, old.Owner, BumpRevoke)
-			return err
-		})
+		since, err := end(ctx)
 		if err != nil {
 			return err
 		}
-		return renew(ctx)
+		return renew(ctx, since)
 	})
 	if err != nil {
 		return Found{}, err
 	}
-	g.later(ctx, Event{Name: EventTokenRevoked, Outcome: Success, Action: "revoke-all", Actor: who, Target: user})
+	g.later(ctx, ended)
 	return f, nil
 }
 

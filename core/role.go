@@ -48,6 +48,7 @@ func (r *Request) ChangeAuthority(ctx context.Context, userID string, to Authori
 		if denied := g.mayChangeAuthority(ctx, by, User{ID: userID}, to); denied != nil {
 			return User{}, nil, denied
 		}
+		g.observe(ctx, Event{Name: EventDiscreteInvalid, Outcome: Failure, Action: "update-role", Target: userID, Reason: "no such user"})
 	case errors.As(err, &field):
 		g.observe(ctx, Event{Name: EventDiscreteInvalid, Outcome: Failure, Action: "update-role", Target: userID, Reason: "refused value of " + field.Field})
 	}

@@ -64,6 +64,8 @@ func (s *Session) IP() string { return s.rec.IP }
 // Extra returns what [Hooks.OnLoad] has added under this name for this request.
 func (s *Session) Extra(name string) any { return s.extra[name] }
 
+func (s *Session) column(name string) *string { return s.rec.User.column(name) }
+
 func (s *Session) stored(name string, scope Scope) (any, bool) {
 	if scope == InSession {
 		v, ok := s.rec.Data[name]

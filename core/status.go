@@ -81,6 +81,9 @@ func (g *Guard) Fail(x Exchange, err error, extra map[string]any) error {
 			x.SetHeader("X-Request-Id", id)
 		}
 	}
+	if r, ok := g.Of(ctx); ok {
+		r.refused(err)
+	}
 	return fail(x, err, extra)
 }
 
@@ -138,8 +141,14 @@ func wantsPage(x Exchange) bool {
 
 // WriteJSON answers with JSON, of exactly the type that browser clients look for, and the headers that
 // every answer of nguard carries: nothing is cached, sniffed, framed or referred to (ASVS 3.2.1, 3.4.3
-// to 3.4.5, 3.5.8, 14.2.2). It is for adapters and endpoints.
+// to 3.4.5, 3.5.8, 14.2.2). A 304 has these headers and no body. It is for adapters and endpoints.
 func WriteJSON(x Exchange, status int, v any) error {
+	if status == http.StatusNotModified { // a cache or browser replaces the headers that it kept by these
+		for _, h := range securityHeaders {
+			x.SetHeader(h[0], h[1])
+		}
+		return x.Respond(status, nil)
+	}
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	if err := enc.Encode(v); err != nil {

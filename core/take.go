@@ -2,6 +2,7 @@ package nguard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -15,6 +16,9 @@ func (r *Request) Limit(ctx context.Context, l Limiter) error {
 	}
 	if l == nil {
 		return nil
+	}
+	if _, err := r.Session(); errors.Is(err, ErrTooLate) {
+		return err
 	}
 	c := Caller{IP: r.IP()}
 	if id := r.userID(); id != "" {

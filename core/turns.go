@@ -3,6 +3,7 @@ package nguard
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,9 +19,33 @@ type turns struct {
 type turn struct {
 	free  chan struct{}
 	users int
+	given atomic.Int64 // how often it was taken
 }
 
+// turnWait is how long one holder is waited for. While turns change hands the wait goes on: of many in
+// the queue of a slow store, those who left it would all write at once, and starve each other.
 const turnWait = 250 * time.Millisecond
+
+func (t *turn) wait(ctx context.Context) (held bool) {
+	timer := time.NewTimer(turnWait)
+	defer timer.Stop()
+	for given := t.given.Load(); ; {
+		select {
+		case t.free <- struct{}{}:
+			t.given.Add(1)
+			return true
+		case <-timer.C:
+			now := t.given.Load()
+			if now == given {
+				return false
+			}
+			given = now
+			timer.Reset(turnWait)
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
 
 // take waits for the turn on key and returns the function that gives it back.
 func (t *turns) take(ctx context.Context, key string) (back func()) {
@@ -35,15 +60,7 @@ func (t *turns) take(ctx context.Context, key string) (back func()) {
 	}
 	own.users++
 	t.mu.Unlock()
-	held := false
-	timer := time.NewTimer(turnWait)
-	defer timer.Stop()
-	select {
-	case own.free <- struct{}{}:
-		held = true
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	held := own.wait(ctx)
 	return func() {
 		if held {
 			<-own.free

@@ -176,7 +176,7 @@ func (t *userTry) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.rotate = rotate
+	t.rotate = rotate || t.u.own != nil && authorityChanged(t.u.own.found.Record.User, user)
 	t.event = Event{ID: t.id, Name: eventOf(changes, true), Action: t.u.action, Actor: who, Target: t.u.id, Changes: changes}
 	if t.u.own != nil {
 		t.event.Session = t.u.own.found.ID
@@ -221,6 +221,9 @@ func (t *userTry) together(ctx context.Context) error {
 		}
 		return nil
 	})
+	if g.sinkInTx && err != nil && refused(err) && !errors.Is(err, ErrConflict) && t.event.Name != "" {
+		g.done(ctx, t.with(Failure, failureReason(err))) // what stood in the transaction is gone with it
+	}
 	if g.sinkInTx || g.silent || t.event.Name == "" {
 		return err
 	}
@@ -270,47 +273,74 @@ func (t *userTry) marked(ctx context.Context) error {
 	if err != nil {
 		g.log.ErrorContext(ctx, "nguard: epoch stays open", "user", t.u.id, "err", err)
 	} else if t.u.own != nil {
-		t.replaceOwn(ctx, epoch)
+		err = t.replaceOwn(ctx, t.stamp(ctx, epoch))
 	}
 	g.done(ctx, t.with(Success, ""))
+	if err == nil || t.u.own == nil {
+		return nil
+	}
+	if !errors.Is(err, ErrNoSession) && len(diffValues(t.draft.base.Data, t.draft.data)) > 0 {
+		// What the function set in the users table stands and heals; what it set in the session itself is
+		// lost. Nobody may take that for a success (promise P1). The cause is not wrapped: a conflict must
+		// not run the change again.
+		return fmt.Errorf("%w: %w: the user has changed, the session's own fields have not: %v", ErrUnavailable, ErrOutcomeUnknown, err)
+	}
+	g.log.WarnContext(ctx, "nguard: own session heals at its next request", "session", t.u.own.found.ID, "err", err)
+	record := *t.got.Record
+	record.User = t.draft.user
+	t.got.Record = &record
 	return nil
+}
+
+// stamp returns the epoch that the own session may be stamped with. Somebody else may have written the
+// user after t did and bumped before t did: the stamp would hide that change. So the person is looked up
+// after the bump, as a load does; where that cannot be, the stamp stays old and the next request does it.
+func (t *userTry) stamp(ctx context.Context, epoch Epoch) Epoch {
+	old := t.u.own.found.Record
+	if epoch.Open == 0 {
+		if u, err := t.g.lookUp(ctx, t.u.id); err == nil && !u.Disabled {
+			t.draft.user, t.rotate = u, t.rotate || authorityChanged(old.User, u)
+			return epoch
+		}
+	}
+	epoch.Change = old.Stamp.Change
+	return epoch
 }
 
 // replaceOwn brings the caller's own session up to date, so that this very answer carries it. The user
 // is written already: whatever happens here, the next load finds the changed epoch and heals it. What
-// the function set in the session itself is tried again on a newer one.
-func (t *userTry) replaceOwn(ctx context.Context, epoch Epoch) {
+// the function set in the session itself is tried again on a newer one; the error says that it is not
+// stored.
+func (t *userTry) replaceOwn(ctx context.Context, epoch Epoch) (err error) {
 	g, own := t.g, *t.u.own
 	d := t.draft
 	for try := 0; try < 20; try++ {
 		next, turn := g.successor(own, d, t.rotate)
 		next.Stamp.Change = epoch.Change
-		got, err := g.replace(ctx, own.found, next, turn)
-		if err == nil {
+		var got Found
+		if got, err = g.replace(ctx, own.found, next, turn); err == nil {
 			t.got = got
-			return
+			return nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			break
+			return err
 		}
-		if own.found, err = own.reload(ctx); err != nil {
-			break
+		found, err := own.reload(ctx)
+		if err != nil {
+			return err
 		}
-		again := newDraft(own.found.Record)
-		if own.fn != nil && g.guarded(ctx, own.action, func() error { return own.fn(ctx, again) }) == nil {
-			again.user = own.found.Record.User
-			d = again
-		} else {
-			d = newDraft(own.found.Record)
+		own.found, t.got = found, found
+		d = newDraft(found.Record)
+		if own.fn != nil {
+			if err := g.guarded(ctx, own.action, func() error { return own.fn(ctx, d) }); err != nil {
+				return err
+			}
+			d.user = found.Record.User
 		}
-		epoch.Change = own.found.Record.Stamp.Change
+		epoch.Change = found.Record.Stamp.Change
 		t.rotate = false
 	}
-	g.log.WarnContext(ctx, "nguard: own session heals at its next request", "session", own.found.ID)
-	record := *own.found.Record
-	record.User = t.draft.user
-	t.got = own.found
-	t.got.Record = &record
+	return err
 }
 
 func (t *userTry) update(ctx context.Context) error {
@@ -324,8 +354,10 @@ func (t *userTry) update(ctx context.Context) error {
 }
 
 // settled is what the epoch gets when the row is written: a person who is shut out loses all sessions.
+// So does one who was and is let in again, since the revocation may have been missed: the process died
+// before it, or another program wrote the row.
 func (t *userTry) settled() Bump {
-	if t.draft.user.Disabled && !t.draft.base.User.Disabled {
+	if t.draft.user.Disabled || t.draft.base.User.Disabled {
 		return BumpChange | BumpRevoke
 	}
 	return BumpChange

@@ -52,6 +52,11 @@ func storedForm(v any) (any, error) {
 	return json.RawMessage(raw), nil
 }
 
+// scalar reports whether values of a kind are kept as they are.
+func scalar(k reflect.Kind) bool {
+	return k == reflect.String || k >= reflect.Bool && k <= reflect.Float64 && k != reflect.Uintptr
+}
+
 func finite(f float64) (any, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, fmt.Errorf("not a finite number")

@@ -37,6 +37,9 @@ func (x *exchange) Line() nguard.Line {
 func (x *exchange) Header(name string) []string { return x.r.Header[name] }
 
 func (x *exchange) Body(max int64) ([]byte, error) {
+	if x.r.Body == nil {
+		return nil, nil // only in tests that call a handler with http.NewRequest: a server gives http.NoBody
+	}
 	if x.r.ContentLength > max {
 		return nil, nguard.ErrTooLarge
 	}

@@ -9,7 +9,9 @@
 // that browser clients know. All are ordinary middleware. The http.ResponseWriter is passed on as it is,
 // never wrapped, so that streaming, Hijack, sendfile and http.ResponseController work untouched. The
 // price is that net/http cannot say whether an answer has started: change a session before the first
-// byte of the body, or its cookie is lost.
+// byte of the body, or its cookie is lost. For the same reason the time that a request may take is the
+// server's to bound: set ReadHeaderTimeout, ReadTimeout and IdleTimeout of [http.Server], whose zero values
+// let a slow client hold a connection for ever (checklist E9, P1).
 package httpguard
 
 import (

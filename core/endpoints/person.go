@@ -51,7 +51,8 @@ func refresh(c *call) error {
 	ctx := c.x.Context()
 	if _, err := c.signedIn(); err != nil {
 		if isNoSession(err) {
-			c.extra = map[string]any{"error": "No session to refresh"}
+			// The text of the contract, in both members: some clients read the one, some the other.
+			c.extra = map[string]any{"error": "No session to refresh", "message": "No session to refresh"}
 		}
 		return err
 	}

@@ -120,12 +120,11 @@ func (c *call) tag(s *nguard.Session) (unchanged bool, err error) {
 	}
 	sum := sha256.Sum256(raw)
 	tag := fmt.Sprintf(`"%s.%d.%s"`, s.ID(), s.Version(), hex.EncodeToString(sum[:8]))
-	c.x.SetHeader("ETag", tag)
+	c.x.SetHeader("Etag", tag)
 	for _, line := range c.x.Header("If-None-Match") {
 		for _, candidate := range strings.Split(line, ",") {
 			if strings.TrimPrefix(strings.TrimSpace(candidate), "W/") == tag {
-				c.x.SetHeader("Cache-Control", "no-store")
-				return true, c.x.Respond(http.StatusNotModified, nil)
+				return true, nguard.WriteJSON(c.x, http.StatusNotModified, nil)
 			}
 		}
 	}

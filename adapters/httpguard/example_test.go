@@ -1,0 +1,121 @@
+package httpguard_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/nguard-go/nguard/adapters/httpguard"
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/core/guardtest"
+	"github.com/nguard-go/nguard/policy"
+	"github.com/nguard-go/nguard/stores/memstore"
+)
+
+// send is what a page of the application does: it sends the cookie that it got before.
+func send(h http.Handler, method, path, body string, cookies []*http.Cookie) *http.Response {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+// The middleware goes around the application once; handlers ask for the session.
+func Example() {
+	guard, err := nguard.New(nguard.Config{
+		Store:  memstore.New(),
+		Users:  guardtest.NewUsers(nguard.User{ID: "ann", Name: "Ann"}), // the application's own table
+		Limits: nguard.Limits{Login: nguard.Unlimited, Update: nguard.Unlimited},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /account", httpguard.Require(guard, policy.SignedIn)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, err := httpguard.From(r).Session()
+		if err != nil {
+			httpguard.Fail(w, r, err)
+			return
+		}
+		fmt.Println("hello", session.User().Name)
+	})))
+	app := httpguard.Sessions(guard)(httpguard.Endpoints(guard)(mux))
+
+	fmt.Println("before:", send(app, "GET", "/account", "", nil).StatusCode)
+	login := send(app, "POST", "/api/auth/login", `{"id":"ann","password":"guardtest-password"}`, nil)
+	fmt.Println("login:", login.StatusCode)
+	fmt.Println("after:", send(app, "GET", "/account", "", login.Cookies()).StatusCode)
+	// Output:
+	// before: 401
+	// login: 200
+	// hello Ann
+	// after: 200
+}
+
+// A login of the application's own, such as by OpenID Connect, takes the place of the endpoint.
+func ExampleEndpoints() {
+	guard, err := nguard.New(nguard.Config{Store: memstore.New()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/auth/login", func(w http.ResponseWriter, r *http.Request) {
+		userID := "oidc|4711" // from a verified ID token
+		session, err := httpguard.From(r).Login(r.Context(), userID, nguard.LoginOptions{Methods: []string{"oidc"}})
+		if err != nil {
+			httpguard.Fail(w, r, err)
+			return
+		}
+		fmt.Println(session.UserID(), session.Methods())
+	})
+	app := httpguard.Sessions(guard)(httpguard.Endpoints(guard, "login")(mux))
+
+	login := send(app, "POST", "/api/auth/login", "", nil)
+	fmt.Println(send(app, "GET", "/api/auth/session", "", login.Cookies()).StatusCode)
+	// Output:
+	// oidc|4711 [oidc]
+	// 200
+}
+
+// Below a prefix, the middleware goes inside http.StripPrefix.
+func ExampleSessions_prefix() {
+	guard, err := nguard.New(nguard.Config{Store: memstore.New()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	app := httpguard.Sessions(guard)(httpguard.Endpoints(guard)(http.NotFoundHandler()))
+	mux := http.NewServeMux()
+	mux.Handle("/shop/", http.StripPrefix("/shop", app))
+
+	fmt.Println(send(mux, "GET", "/shop/api/auth/session", "", nil).StatusCode)
+	// Output: 401
+}
+
+// Errors of nguard are told apart by errors.Is where a handler does something else than Fail.
+func ExampleFrom() {
+	guard, err := nguard.New(nguard.Config{Store: memstore.New()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	app := httpguard.Sessions(guard)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, err := httpguard.From(r).Session()
+		switch {
+		case errors.Is(err, nguard.ErrNoSession):
+			fmt.Println("a page for visitors")
+		case err != nil: // an outage: nobody knows whether somebody is signed in
+			httpguard.Fail(w, r, err)
+		default:
+			fmt.Println("a page for", session.UserID())
+		}
+	}))
+	send(app, "GET", "/", "", nil)
+	// Output: a page for visitors
+}
