@@ -37,6 +37,16 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 	ctx, cancel := g.lasting(ctx)
 	defer cancel()
 	attempted := newEventID()
+	back := func() {}
+	defer func() { back() }()
+	queued := c.version == 0 && g.turns.busy(c.found.ID)
+	if queued {
+		// Others have collided on this session already: what this request has read is old by its turn.
+		back = g.turns.take(ctx, c.found.ID)
+		if c.found, err = c.reload(ctx); err != nil {
+			return Found{}, ranOut(ctx, 1, err)
+		}
+	}
 	for try := 0; ; try++ {
 		if c.version != 0 && c.found.Version != c.version {
 			return Found{}, fmt.Errorf("%w: the session has version %d", ErrConflict, c.found.Version)
@@ -62,8 +72,8 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 		if !errors.Is(err, ErrConflict) || c.version != 0 {
 			return got, ranOut(ctx, try, err)
 		}
-		if try == 0 {
-			defer g.turns.take(ctx, c.found.ID)()
+		if try == 0 && !queued {
+			back = g.turns.take(ctx, c.found.ID)
 		} else if try > 2 {
 			pause(ctx, time.Duration(rand.Int64N(int64(time.Millisecond)<<min(try-2, 6))))
 		}

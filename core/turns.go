@@ -47,6 +47,13 @@ func (t *turn) wait(ctx context.Context) (held bool) {
 	}
 }
 
+// busy reports whether anybody waits for the turn on key, or has it.
+func (t *turns) busy(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.m[key] != nil
+}
+
 // take waits for the turn on key and returns the function that gives it back.
 func (t *turns) take(ctx context.Context, key string) (back func()) {
 	t.mu.Lock()

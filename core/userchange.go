@@ -253,6 +253,11 @@ func (t *userTry) marked(ctx context.Context) error {
 	if err := t.prepare(ctx); err != nil {
 		return err
 	}
+	if t.u.own != nil && t.u.own.version != 0 {
+		if err := t.reserve(ctx); err != nil {
+			return err
+		}
+	}
 	if _, err := t.bump(ctx, BumpOpen); err != nil {
 		return err
 	}
@@ -286,6 +291,9 @@ func (t *userTry) marked(ctx context.Context) error {
 		return fmt.Errorf("%w: %w: the user has changed, the session's own fields have not: %v", ErrUnavailable, ErrOutcomeUnknown, err)
 	}
 	g.log.WarnContext(ctx, "nguard: own session heals at its next request", "session", t.u.own.found.ID, "err", err)
+	if errors.Is(err, ErrNoSession) {
+		t.got.Live = "" // it ended meanwhile: a dead token must not take the place of a newer login's cookie
+	}
 	record := *t.got.Record
 	record.User = t.draft.user
 	t.got.Record = &record
@@ -305,6 +313,24 @@ func (t *userTry) stamp(ctx context.Context, epoch Epoch) Epoch {
 	}
 	epoch.Change = old.Stamp.Change
 	return epoch
+}
+
+// reserve takes the version of the session that the caller has named (If-Match): the users table knows
+// nothing of it, so that of two changes which name the same one both could win there (checklist K5).
+// When the change is refused afterwards, the session has a new version and nothing else.
+func (t *userTry) reserve(ctx context.Context) error {
+	own, fresh := t.u.own, t.got.Record.User
+	next := *own.found.Record
+	next.Version, next.Updated = own.found.Version+1, t.g.now().UTC().Round(0)
+	got, err := t.g.replace(ctx, own.found, &next, false)
+	if err != nil {
+		return err
+	}
+	record := next
+	record.User = fresh
+	own.found, t.got = got, got
+	t.got.Record = &record
+	return nil
 }
 
 // replaceOwn brings the caller's own session up to date, so that this very answer carries it. The user

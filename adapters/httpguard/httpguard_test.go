@@ -727,7 +727,7 @@ func TestRequest_ManyGoroutines(t *testing.T) {
 // TestUpdate_InsideUpdate: a function that changes the session again would wait for itself. It is told so
 // in bounded time, may read the session, and the outer change goes on.
 func TestUpdate_InsideUpdate(t *testing.T) {
-	g := newGuard(t, func(c *nguard.Config) { c.Timeout = 100 * time.Millisecond })
+	g := newGuard(t, func(c *nguard.Config) { c.Timeout = 300 * time.Millisecond })
 	for name, set := range map[string]func(d *nguard.Draft) error{
 		"in the session": func(d *nguard.Draft) error { return visits.Set(d, 3) }, "in the user": func(d *nguard.Draft) error { return theme.Set(d, "dark") },
 	} {

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -208,7 +209,7 @@ func TestB10_OneSpelling(t *testing.T) {
 			t.Fatal(err)
 		}
 		variants := map[string]string{
-			"percent-encoded letter": "%" + strings.ToUpper(strings.TrimPrefix(string([]byte{'%', "0123456789abcdef"[token[0]>>4], "0123456789abcdef"[token[0]&15]}), "%")) + token[1:],
+			"percent-encoded letter": fmt.Sprintf("%%%02X%s", token[0], token[1:]),
 			"percent-encoded dash":   strings.Replace(token, "-", "%2D", 1),
 			"plus for dash":          strings.Replace(token, "-", "+", 1),
 			"slash for underscore":   strings.Replace(token, "_", "/", 1),

@@ -19,11 +19,19 @@ import (
 	"github.com/nguard-go/nguard/policy/ratelimit"
 )
 
-// defaultLimits are those of ratelimit.Defaults on the world's clock, so that waiting costs nothing.
+// steps is the world's clock without the time that the test itself takes: it stands still until the test
+// moves it, so that limits count the same on a slow machine.
+func steps(now func() time.Time) func() time.Time {
+	start := time.Now()
+	return func() time.Time { return start.Add(now().Sub(time.Now()).Round(time.Second)) }
+}
+
+// defaultLimits are those of ratelimit.Defaults on a clock of the test's, so that waiting costs nothing.
 func defaultLimits(t testing.TB) func(*nguard.Config) {
 	return func(c *nguard.Config) {
+		now := steps(c.Now)
 		on := func(rules []ratelimit.Rule) nguard.Limiter {
-			l, err := ratelimit.NewWithClock(c.Now, rules...)
+			l, err := ratelimit.NewWithClock(now, rules...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -432,7 +440,10 @@ func TestI12_LimiterDown_Closed(t *testing.T) {
 			users := &countingUsers{Users: guardtest.NewUsers(people()...)}
 			back := memory(t)
 			w := newWorld(t, back, func(c *nguard.Config) {
-				c.Users, c.Timeout = users, 50*time.Millisecond
+				c.Users = users
+				if how == "hang" {
+					c.Timeout = 200 * time.Millisecond
+				}
 				c.Limits = nguard.Limits{Login: brokenLimiter{how}, Update: brokenLimiter{how}, Read: brokenLimiter{how}}
 			})
 			w.back.users = users
@@ -547,7 +558,7 @@ func TestI_ReadLimit(t *testing.T) {
 		func(b *browser) answer { return b.get("/api/auth/users/user/sessions") },
 	}
 	w := newWorld(t, memory(t), behindProxy, func(c *nguard.Config) {
-		l, err := ratelimit.NewWithClock(c.Now, ratelimit.PerIP("read", len(requests), time.Minute))
+		l, err := ratelimit.NewWithClock(steps(c.Now), ratelimit.PerIP("read", len(requests), time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}

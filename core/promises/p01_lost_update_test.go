@@ -41,7 +41,7 @@ func (w *world) pages(handlers map[string]http.HandlerFunc) (base string) {
 	return server.URL
 }
 
-// at is the same browser on another server.
+// on is the same browser on another server.
 func (b *browser) on(base string) *browser { return &browser{w: b.w, base: base, client: b.client} }
 
 func TestP1_NoLostUpdate_ThousandIncrements(t *testing.T) {
@@ -162,6 +162,22 @@ func TestP1_NoLostUpdate_TwoSessionsOneUser(t *testing.T) {
 			if s.at("session", "data", "theme") != "dark" || s.at("session", "data", "language") != "de" {
 				t.Errorf("device %d: theme %v, language %v", i, s.at("session", "data", "theme"), s.at("session", "data", "language"))
 			}
+		}
+	})
+}
+
+// Two processes have no lock in common: the compare and swap alone keeps every increment.
+func TestP1_NoLostUpdate_TwoProcesses(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := w.loggedIn("user")
+		processes := []*browser{b, b.via(another(t, w))}
+		crowd(16, 200, func(i int) {
+			if a, err := processes[i%2].try("POST", "/api/visits", ""); err != nil || a.status != 200 {
+				t.Errorf("increment: status %d, error %v, body %s", a.status, err, a.raw)
+			}
+		})
+		if got := b.get("/api/auth/session").expect(200).at("session", "data", "visits"); got != 200.0 {
+			t.Errorf("200 increments gave %v", got)
 		}
 	})
 }

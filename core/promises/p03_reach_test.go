@@ -39,7 +39,7 @@ func another(t testing.TB, w *world) *world {
 		}
 	}
 	return newWorld(t, b, func(c *nguard.Config) {
-		c.Now, c.Lifetime, c.MaxSessions = w.config.Now, w.config.Lifetime, w.config.MaxSessions
+		c.Now, c.Lifetime, c.MaxSessions, c.RefuseAtCap = w.config.Now, w.config.Lifetime, w.config.MaxSessions, w.config.RefuseAtCap
 	})
 }
 
@@ -197,7 +197,20 @@ type gatedUsers struct {
 	password atomic.Value
 	verified atomic.Int32
 	mu       sync.Mutex
-	gate     func() // runs once
+	gate     func() // runs once, before the next verification is answered
+	lookup   func() // runs once, before the next user is answered
+}
+
+func (u *gatedUsers) User(ctx context.Context, id string) (nguard.User, error) {
+	user, err := u.Users.User(ctx, id)
+	u.mu.Lock()
+	gate := u.lookup
+	u.lookup = nil
+	u.mu.Unlock()
+	if gate != nil {
+		gate()
+	}
+	return user, err
 }
 
 func (u *gatedUsers) Unwrap() any { return u.Users }
@@ -253,12 +266,14 @@ func racedLogin(t *testing.T, w *world, b *browser, change func()) (answer, int)
 	return <-done, int(users.verified.Load())
 }
 
+// gated puts a gate before the users table.
+func gated(c *nguard.Config) {
+	u := &gatedUsers{Users: c.Users}
+	u.password.Store(guardtest.Password)
+	c.Users, c.Timeout = u, 20*time.Second
+}
+
 func TestP3_LoginThatRaced(t *testing.T) {
-	gated := func(c *nguard.Config) {
-		u := &gatedUsers{Users: c.Users}
-		u.password.Store(guardtest.Password)
-		c.Users, c.Timeout = u, 20*time.Second
-	}
 	for _, elsewhere := range []bool{false, true} {
 		t.Run(fmt.Sprintf("second process %v", elsewhere), func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
@@ -353,6 +368,43 @@ func TestP3_RevocationBeatsRenewal(t *testing.T) {
 					t.Errorf("%d live sessions after a revocation, error %v", len(live), err)
 				}
 			}, watched(&s))
+		})
+	}
+}
+
+// The same at the last moment: the person is being looked up for the renewed session when all sessions end.
+func TestP3_RevocationBeatsRenewal_LastMoment(t *testing.T) {
+	for what, renew := range map[string][2]string{"end others": {"DELETE", "/api/auth/sessions"}, "step-up": {"POST", "/step-up"}} {
+		t.Run(what, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				if what == "end others" && w.back.name == "sqlite" {
+					return // one transaction: nothing comes between
+				}
+				thief := w.loggedIn("user")
+				users := w.config.Users.(*gatedUsers)
+				entered, release := make(chan struct{}), make(chan struct{})
+				users.mu.Lock()
+				users.lookup = func() { close(entered); <-release }
+				users.mu.Unlock()
+				done := make(chan answer, 1)
+				go func() {
+					a, err := thief.try(renew[0], renew[1], "")
+					if err != nil {
+						t.Error(err)
+					}
+					done <- a
+				}()
+				<-entered
+				if err := w.guard.RevokeUser(byJob, "user"); err != nil {
+					t.Fatal(err)
+				}
+				close(release)
+				(<-done).expect(401)
+				thief.get("/who").expect(401)
+				if live, err := w.guard.Sessions(context.Background(), "user"); err != nil || len(live) != 0 {
+					t.Errorf("%d live sessions after a revocation, error %v", len(live), err)
+				}
+			}, gated)
 		})
 	}
 }

@@ -62,6 +62,9 @@ func TestP11_K3_SlowHandlerSavesLast(t *testing.T) {
 		},
 	}
 	for how, end := range ends {
+		if how == "revoked by another process" {
+			continue // to a handler under way it is what "revoked" is
+		}
 		for what, save := range saves {
 			t.Run(how+", then "+what, func(t *testing.T) {
 				eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
@@ -93,6 +96,9 @@ func TestP11_K3_SlowHandlerSavesLast(t *testing.T) {
 					// A change of the users table that was made stands; nothing else may have been done.
 					if a.status != 401 && !(what == "user" && a.status == 200) && !(how != "logout" && what != "step-up" && what != "end others" && a.status == 200) {
 						t.Errorf("the slow handler answered %d: %s", a.status, a.raw)
+					}
+					if cookie := given(w, a); cookie != "" && (how == "logout" || how == "revoked") {
+						t.Errorf("the late answer hands out %q, and would take the place of a newer login's cookie", cookie)
 					}
 					for _, dead := range []string{token, given(w, a), slow.token()} {
 						if dead != "" {
