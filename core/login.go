@@ -51,6 +51,8 @@ type login struct {
 	// aged says that the person has proved nothing now: the session is as old as old. Its end and AuthAt
 	// stay, or ending other sessions would make it outlive its limit and pass for fresh (ASVS 7.3.2).
 	aged bool
+	// gone says that the row of old has been removed meanwhile.
+	gone bool
 	// since, for a renewal, is the epoch on which the old session was alive: one that was revoked while its
 	// request was at work is not renewed (promise P11).
 	since *Epoch
@@ -84,8 +86,19 @@ func (g *Guard) login(ctx context.Context, l login) (Found, error) {
 			return Found{}, err
 		}
 		f, err := g.create(ctx, l, owner, epoch, user)
-		if !errors.Is(err, ErrConflict) || try >= 3 {
+		if errors.Is(err, ErrNoSession) && l.aged && !l.gone {
+			// This very request has revoked the old session, and another one of the browser has found it so and
+			// removed it: nobody can change it any more.
+			l.gone = true
+			continue
+		}
+		if !errors.Is(err, ErrConflict) || try >= 20 {
 			return f, err
+		}
+		if l.since != nil {
+			if err := g.again(ctx, &l); err != nil {
+				return Found{}, err
+			}
 		}
 	}
 }
@@ -134,6 +147,9 @@ func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, 
 	}
 	limit := g.cap
 	limit.Now = now
+	if l.since != nil && !l.gone {
+		limit.Version = l.old.Version
+	}
 	foreign := l.old != nil && l.old.Owner != owner
 	if l.old != nil && !foreign {
 		limit.Replace = l.old.ID
@@ -302,6 +318,18 @@ func (g *Guard) forgive(ctx context.Context, c Caller) {
 func (g *Guard) renew(ctx context.Context, old Found, since Epoch, action string, o LoginOptions) (Found, error) {
 	return g.login(ctx, login{event: EventSessionRenewed, action: action, id: old.Record.User.ID, options: o, old: &old, data: old.Data,
 		aged: action != "reauthenticate", since: &since})
+}
+
+// again reads the session that is being renewed once more: another request has changed it, and its values
+// must not be lost with it (promise P1).
+func (g *Guard) again(ctx context.Context, l *login) error {
+	return g.call(ctx, "store.find", func(ctx context.Context) error {
+		now, err := g.lister.Find(ctx, l.old.Owner, l.old.ID)
+		if err == nil {
+			l.old, l.data = &now, now.Data
+		}
+		return err
+	})
 }
 
 // alive looks once more whether a session that is to be renewed has not ended while its request was at

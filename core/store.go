@@ -2,6 +2,10 @@ package nguard
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"io"
 	"time"
 )
 
@@ -81,6 +85,19 @@ type Epoch struct {
 	Open int
 }
 
+// NewEpoch returns the random epoch that a user without one begins with, for stores. The error says that
+// there is no randomness; there is no fallback. Its values leave room for counting upwards.
+func NewEpoch() (Epoch, error) {
+	var raw [16]byte
+	if _, err := io.ReadFull(rand.Reader, raw[:]); err != nil {
+		return Epoch{}, fmt.Errorf("nguard: no randomness for an epoch: %w", err)
+	}
+	return Epoch{
+		Change: int64(binary.NativeEndian.Uint64(raw[:8]) >> 2),
+		Revoke: int64(binary.NativeEndian.Uint64(raw[8:]) >> 2),
+	}, nil
+}
+
 // Found is a session as loaded, with what the engine needs to judge it and the store to replace it.
 type Found struct {
 	*Record
@@ -125,6 +142,9 @@ type Cap struct {
 	// Replace is the ID of a session of the same owner that ends in the same step, or empty. It is no
 	// error when it is gone already, and it is not listed in Created.Ended.
 	Replace string
+	// Version, when not 0, is the version that the session to be replaced must still have, since the new
+	// one carries its values on. ErrConflict: it has another. ErrNoSession: it is gone.
+	Version int64
 	// Now is the time by which expiry is judged.
 	Now time.Time
 }

@@ -372,15 +372,25 @@ func TestP3_RevocationBeatsRenewal(t *testing.T) {
 	}
 }
 
-// The same at the last moment: the person is being looked up for the renewed session when all sessions end.
+// The same at the last moment: the person is being looked up for the renewed session when the old one ends.
 func TestP3_RevocationBeatsRenewal_LastMoment(t *testing.T) {
-	for what, renew := range map[string][2]string{"end others": {"DELETE", "/api/auth/sessions"}, "step-up": {"POST", "/step-up"}} {
-		t.Run(what, func(t *testing.T) {
+	stepUp, endOthers := [2]string{"POST", "/step-up"}, [2]string{"DELETE", "/api/auth/sessions"}
+	for _, c := range []struct {
+		what  string
+		renew [2]string
+		end   func(w *world, b *browser) error
+	}{
+		{"step-up, all revoked", stepUp, func(w *world, _ *browser) error { return w.guard.RevokeUser(byJob, "user") }},
+		{"step-up, logged out", stepUp, func(_ *world, b *browser) error { b.post("/api/auth/logout", "").expect(200); return nil }},
+		{"end others, all revoked", endOthers, func(w *world, _ *browser) error { return w.guard.RevokeUser(byJob, "user") }},
+	} {
+		t.Run(c.what, func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
-				if what == "end others" && w.back.name == "sqlite" {
+				if c.renew == endOthers && w.back.name == "sqlite" {
 					return // one transaction: nothing comes between
 				}
-				thief := w.loggedIn("user")
+				owner := w.loggedIn("user")
+				thief := owner.copyOf()
 				users := w.config.Users.(*gatedUsers)
 				entered, release := make(chan struct{}), make(chan struct{})
 				users.mu.Lock()
@@ -388,15 +398,15 @@ func TestP3_RevocationBeatsRenewal_LastMoment(t *testing.T) {
 				users.mu.Unlock()
 				done := make(chan answer, 1)
 				go func() {
-					a, err := thief.try(renew[0], renew[1], "")
+					a, err := thief.try(c.renew[0], c.renew[1], "")
 					if err != nil {
 						t.Error(err)
 					}
 					done <- a
 				}()
 				<-entered
-				if err := w.guard.RevokeUser(byJob, "user"); err != nil {
-					t.Fatal(err)
+				if err := c.end(w, owner); err != nil {
+					t.Error(err)
 				}
 				close(release)
 				(<-done).expect(401)

@@ -670,7 +670,7 @@ func TestP10_TheCookieGoesBeforeTheFirstByte(t *testing.T) {
 			return
 		}
 		defer conn.Close()
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsocks")
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nsocks")
 	})
 	var kept *nguard.Request
 	mux.HandleFunc("POST /keep", func(_ http.ResponseWriter, r *http.Request) { kept = httpguard.From(r) })

@@ -24,31 +24,53 @@ func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) ([]string
 	} else if o.epoch.Load().Revoke != r.Stamp.Revoke {
 		return nil, nguard.ErrConflict
 	}
-	evict, err := b.weigh(o, c)
+	old := b.find(c.Replace)
+	if old != nil && old.owner != o {
+		old = nil
+	}
+	evict, err := b.weigh(o, c, old)
 	if err != nil {
 		return nil, err
 	}
 	sh.m[r.Owner] = o
 	defer sh.plan(o)
-	if !b.add(newSession(r, o, b.shard(r.ID))) {
+	s := newSession(r, o, b.shard(r.ID))
+	if !b.add(s) {
 		return nil, nguard.ErrConflict // the ID is taken; the next attempt draws another
+	}
+	if err := b.replaced(old, c.Version); err != nil {
+		b.remove(s, nil)
+		return nil, err
 	}
 	var ids []string
 	for _, s := range evict {
 		ids = append(ids, b.look(s).ID)
 		b.remove(s, nil)
 	}
-	if c.Replace != "" {
-		if s := b.find(c.Replace); s != nil && s.owner == o {
-			b.remove(s, nil)
-		}
-	}
 	return ids, nil
 }
 
+// replaced removes the session that the new one takes the place of. Its version is compared in the same
+// step: a swap, which holds the lock of the row only, comes before it and is seen, or after it and finds
+// nothing.
+func (b *rows) replaced(old *session, version int64) error {
+	switch {
+	case old == nil && version != 0:
+		return nguard.ErrNoSession
+	case old == nil:
+		return nil
+	case version == 0:
+		b.remove(old, nil)
+		return nil
+	case !b.remove(old, func(s *session) bool { return s.rec.Version == version }):
+		return nguard.ErrConflict
+	}
+	return nil
+}
+
 // weigh applies the cap to o and returns the sessions that end because of it. The dead ones leave at
-// once, which nobody can tell.
-func (b *rows) weigh(o *owner, c nguard.Cap) ([]*session, error) {
+// once, which nobody can tell; old, which is to be replaced, does not count and stays for now.
+func (b *rows) weigh(o *owner, c nguard.Cap, old *session) ([]*session, error) {
 	if c.Max <= 0 {
 		return nil, nil
 	}
@@ -62,12 +84,10 @@ func (b *rows) weigh(o *owner, c nguard.Cap) ([]*session, error) {
 	var next *session
 	for s := o.first; s != nil; s = next {
 		next = s.next
-		if b.remove(s, dead) {
+		if s == old || b.remove(s, dead) {
 			continue
 		}
-		if r := b.look(s).Record; r.ID != c.Replace {
-			live = append(live, candidate{s, r.Created})
-		}
+		live = append(live, candidate{s, b.look(s).Created})
 	}
 	over := len(live) + 1 - c.Max
 	switch {

@@ -18,7 +18,8 @@ func (b *rows) Rows(ctx context.Context, name, after string, n int) ([]nguard.Ro
 	defer sh.mu.RUnlock()
 	o := sh.m[name]
 	if o == nil {
-		return nil, random(), nil
+		e, err := nguard.NewEpoch()
+		return nil, e, err
 	}
 	var list []nguard.Row
 	for s := o.first; s != nil; s = s.next {

@@ -2,8 +2,6 @@ package memstore
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,7 +77,7 @@ func (b *rows) Epoch(ctx context.Context, name string) (nguard.Epoch, error) {
 	if o := sh.m[name]; o != nil {
 		return *o.epoch.Load(), nil
 	}
-	return random(), nil
+	return nguard.NewEpoch()
 }
 
 func (b *rows) Bump(ctx context.Context, name string, bits nguard.Bump) (nguard.Epoch, error) {
@@ -91,7 +89,11 @@ func (b *rows) Bump(ctx context.Context, name string, bits nguard.Bump) (nguard.
 	defer sh.mu.Unlock()
 	o := sh.m[name]
 	if o == nil {
-		o = newOwner(name, random())
+		began, err := nguard.NewEpoch()
+		if err != nil {
+			return nguard.Epoch{}, err
+		}
+		o = newOwner(name, began)
 		sh.m[name] = o
 	}
 	e := *o.epoch.Load()
@@ -111,14 +113,4 @@ func (b *rows) Bump(ctx context.Context, name string, bits nguard.Bump) (nguard.
 	o.bumped = time.Now().UnixNano()
 	sh.plan(o)
 	return e, nil
-}
-
-// random is the epoch of a user without one. rand.Read does not fail: it would end the process.
-func random() nguard.Epoch {
-	var raw [16]byte
-	rand.Read(raw[:])
-	return nguard.Epoch{
-		Change: int64(binary.NativeEndian.Uint64(raw[:8])),
-		Revoke: int64(binary.NativeEndian.Uint64(raw[8:])),
-	}
 }

@@ -27,6 +27,7 @@ const (
 	opPurge           // dead sessions of the owner leave
 	opLive            // those that the cap counts
 	opInsert
+	opStands // the version of the session to be replaced
 	// Get, Rows
 	opGet
 	opList
@@ -77,8 +78,9 @@ var SQLite = &Dialect{
 			VALUES (?, ?, ?, 0, ?, ?)
 			ON CONFLICT (owner) DO UPDATE SET keep_until = max(keep_until, excluded.keep_until)
 			WHERE revoke_mark = excluded.revoke_mark`,
-		opPurge: `DELETE FROM nguard_sessions WHERE owner = ? AND (expires <= ? OR revoke_mark <> ?)`,
-		opLive:  `SELECT id FROM nguard_sessions WHERE owner = ? AND id <> ? ORDER BY created, id`,
+		opPurge:  `DELETE FROM nguard_sessions WHERE owner = ? AND (expires <= ? OR revoke_mark <> ?)`,
+		opLive:   `SELECT id FROM nguard_sessions WHERE owner = ? AND id <> ? ORDER BY created, id`,
+		opStands: `SELECT version FROM nguard_sessions WHERE id = ? AND owner = ?`,
 		opInsert: `INSERT INTO nguard_sessions
 			(id, owner, version, cur, prev, salt, last_seen, seen_at, expires, created, revoke_mark, record)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

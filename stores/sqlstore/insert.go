@@ -15,7 +15,7 @@ func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) (ended []
 	err = b.tx(ctx, func(ctx context.Context) error {
 		ended, err = b.insert(ctx, r, record, c)
 		return err
-	}, opAdmit, opPurge, opLive, opInsert, opDelete)
+	}, opAdmit, opStands, opPurge, opLive, opInsert, opDelete)
 	if err != nil {
 		return nil, err
 	}
@@ -31,6 +31,9 @@ func (b *rows) insert(ctx context.Context, r nguard.Row, record []byte, c nguard
 	}
 	if n == 0 {
 		return nil, nguard.ErrConflict
+	}
+	if err := b.stands(ctx, r.Owner, c); err != nil {
+		return nil, err
 	}
 	evict, err := b.weigh(ctx, r, c)
 	if err != nil {
@@ -56,6 +59,25 @@ func (b *rows) insert(ctx context.Context, r nguard.Row, record []byte, c nguard
 		}
 	}
 	return evict, nil
+}
+
+// stands compares the version of the session to be replaced. The transaction has written already, so that
+// nobody changes it between here and its removal.
+func (b *rows) stands(ctx context.Context, owner string, c nguard.Cap) error {
+	if c.Version == 0 {
+		return nil
+	}
+	var version int64
+	n, err := b.query(ctx, opStands, func(_ int, rs *sql.Rows) error { return rs.Scan(&version) }, c.Replace, owner)
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		return nguard.ErrNoSession
+	case version != c.Version:
+		return nguard.ErrConflict
+	}
+	return nil
 }
 
 // weigh applies the cap and returns the IDs of the sessions that it ends. The dead ones leave at once.

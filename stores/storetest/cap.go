@@ -63,6 +63,30 @@ var caps = []rule{
 		}
 		k.alike(k.load(eve.Live), eve.Found)
 	}},
+	{"cap/replace/version", "a session is replaced only at the version asked for: changed it is a conflict, gone it is no session, and nothing is made", func(k *kit) {
+		c := k.login("ada")
+		f := k.replace(c.Found, false, nil)
+		for _, limit := range []nguard.Cap{{}, {Max: 1, EvictOldest: true}} {
+			limit.Replace, limit.Version, limit.Now = c.ID, c.Version, k.now
+			_, err := k.Store.Create(k.ctx, k.record("ada"), limit)
+			k.is(err, nguard.ErrConflict)
+			k.alike(k.load(c.Live), f)
+			k.live([]nguard.Created{c}, 1)
+		}
+		d := k.create(k.record("ada"), nguard.Cap{Max: 1, Replace: c.ID, Version: f.Version, Now: k.now})
+		k.gone(c.Live)
+		_, err := k.Store.Create(k.ctx, k.record("ada"), nguard.Cap{Replace: c.ID, Version: f.Version, Now: k.now})
+		k.is(err, nguard.ErrNoSession)
+		k.live([]nguard.Created{d}, 1)
+	}},
+	{"cap/replace/revoked", "a session of an older revoke mark can be replaced in the step that a new one begins in", func(k *kit) {
+		c := k.login("ada")
+		e := k.bump("ada", nguard.BumpRevoke)
+		r := k.record("ada")
+		r.Stamp = e
+		k.create(r, nguard.Cap{Max: 1, Replace: c.ID, Version: c.Version, Now: k.now})
+		k.gone(c.Live)
+	}},
 	{"cap/replace/refused", "when the cap refuses, the session to be replaced lives on", func(k *kit) {
 		list := k.logins(3)
 		_, err := k.Store.Create(k.ctx, k.record("ada"), nguard.Cap{Max: 2, Replace: list[0].ID, Now: k.now})
