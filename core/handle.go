@@ -162,6 +162,13 @@ func (r *Request) EndOthers(ctx context.Context) (*Session, error) {
 		return nil, at.err
 	}
 	f, err := r.g.endOthers(ctx, at.found)
+	if err != nil && f.Record != nil {
+		// Renewed, and nothing more is known: the browser needs the new token, the caller the error.
+		if _, failed := r.adopt(ctx, f); failed != nil {
+			err = failed
+		}
+		return nil, err
+	}
 	if err != nil {
 		if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNoSession) {
 			r.drop(noSession(err))

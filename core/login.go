@@ -51,8 +51,6 @@ type login struct {
 	// aged says that the person has proved nothing now: the session is as old as old. Its end and AuthAt
 	// stay, or ending other sessions would make it outlive its limit and pass for fresh (ASVS 7.3.2).
 	aged bool
-	// gone says that the row of old has been removed meanwhile.
-	gone bool
 	// since, for a renewal, is the epoch on which the old session was alive: one that was revoked while its
 	// request was at work is not renewed (promise P11).
 	since *Epoch
@@ -86,12 +84,6 @@ func (g *Guard) login(ctx context.Context, l login) (Found, error) {
 			return Found{}, err
 		}
 		f, err := g.create(ctx, l, owner, epoch, user)
-		if errors.Is(err, ErrNoSession) && l.aged && !l.gone {
-			// This very request has revoked the old session, and another one of the browser has found it so and
-			// removed it: nobody can change it any more.
-			l.gone = true
-			continue
-		}
 		if !errors.Is(err, ErrConflict) || try >= 20 {
 			return f, err
 		}
@@ -147,7 +139,7 @@ func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, 
 	}
 	limit := g.cap
 	limit.Now = now
-	if l.since != nil && !l.gone {
+	if l.since != nil {
 		limit.Version = l.old.Version
 	}
 	foreign := l.old != nil && l.old.Owner != owner

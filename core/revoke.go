@@ -150,8 +150,12 @@ func (g *Guard) RevokeUser(ctx context.Context, userID string, except ...string)
 }
 
 // endOthers ends all sessions of a person and puts a new one in the place of old. Where users and records
-// live in the store's database that is one transaction (promise P2). Elsewhere the end comes first and
-// stands: when the new session cannot be made then, something has changed, and the answer says so.
+// live in the store's database that is one transaction (promise P2).
+//
+// Elsewhere the new one comes first: it takes over what old holds at that very moment (promise P1), and
+// the person has it whatever fails afterwards. The bump then ends all others and the new one too, which
+// nobody has the token of yet, and it is stamped with the epoch after the bump. That epoch is one further
+// than the session's, or somebody else has revoked in between and the new one has ended as well (P11).
 func (g *Guard) endOthers(ctx context.Context, old Found) (f Found, err error) {
 	who, err := actor(ctx)
 	if err != nil {
@@ -159,48 +163,49 @@ func (g *Guard) endOthers(ctx context.Context, old Found) (f Found, err error) {
 	}
 	ctx, cancel := g.lasting(ctx)
 	defer cancel()
-	user := old.Record.User.ID
-	end := func(ctx context.Context) (since Epoch, err error) {
-		if err = g.alive(ctx, old); err != nil {
-			return since, err
-		}
+	bump := func(ctx context.Context) (e Epoch, err error) {
 		err = g.call(ctx, "store.bump", func(ctx context.Context) (err error) {
-			since, err = g.epochs.Bump(ctx, old.Owner, BumpRevoke)
+			e, err = g.epochs.Bump(ctx, old.Owner, BumpRevoke)
 			return err
 		})
-		return since, err
+		return e, err
 	}
-	renew := func(ctx context.Context, since Epoch) (err error) {
-		f, err = g.renew(ctx, old, since, "end-others", LoginOptions{
-			Remember: old.Remember, Methods: old.Methods, Level: old.Level, Device: old.Device, IP: old.IP,
+	options := LoginOptions{Remember: old.Remember, Methods: old.Methods, Level: old.Level, Device: old.Device, IP: old.IP}
+	ended := Event{Name: EventTokenRevoked, Outcome: Success, Action: "revoke-all", Actor: who, Target: old.Record.User.ID}
+	if g.tx != nil && (g.sinkInTx || g.silent) && (g.oneTx || g.users == nil) {
+		err = g.inTx(ctx, func(ctx context.Context) error {
+			if err := g.alive(ctx, old); err != nil {
+				return err
+			}
+			since, err := bump(ctx)
+			if err == nil {
+				f, err = g.renew(ctx, old, since, "end-others", options)
+			}
+			return err
 		})
-		return err
-	}
-	ended := Event{Name: EventTokenRevoked, Outcome: Success, Action: "revoke-all", Actor: who, Target: user}
-	if g.tx == nil || !(g.sinkInTx || g.silent) || !(g.oneTx || g.users == nil) {
-		since, err := end(ctx)
 		if err != nil {
 			return Found{}, err
 		}
 		g.later(ctx, ended)
-		if err := renew(ctx, since); errors.Is(err, ErrUnavailable) {
-			return Found{}, fmt.Errorf("%w: all sessions have ended, the new one is missing: %w", ErrOutcomeUnknown, err)
-		} else if err != nil {
-			return Found{}, err
-		}
 		return f, nil
 	}
-	err = g.inTx(ctx, func(ctx context.Context) error {
-		since, err := end(ctx)
-		if err != nil {
-			return err
-		}
-		return renew(ctx, since)
-	})
-	if err != nil {
+	if f, err = g.renew(ctx, old, old.Stamp, "end-others", options); err != nil {
 		return Found{}, err
 	}
+	since, err := bump(ctx)
+	if err != nil {
+		return f, fmt.Errorf("%w: the session is renewed, the others may not have ended: %w", ErrOutcomeUnknown, err)
+	}
 	g.later(ctx, ended)
+	if since.Revoke != f.Stamp.Revoke+1 {
+		return Found{}, g.end(ctx, f, EventSessionExpired, "revoked")
+	}
+	next := *f.Record
+	next.Version, next.Stamp.Revoke = f.Version+1, since.Revoke
+	f.User.Revoke = since.Revoke
+	if f, err = g.replace(ctx, f, &next, false); err != nil {
+		return Found{}, fmt.Errorf("%w: all sessions have ended, the new one too: %w", ErrOutcomeUnknown, err)
+	}
 	return f, nil
 }
 

@@ -206,10 +206,11 @@ type Epochs interface {
 // Bump is a set of changes to an [Epoch], made in one atomic step.
 type Bump uint8
 
-// The changes. BumpOpen and BumpClose move Open by one, never below 0.
+// The changes. Each moves its member by one; Open never falls below 0. That a Revoke is one further than
+// another tells that nobody else has revoked in between.
 const (
-	BumpChange Bump = 1 << iota // Change becomes another
-	BumpRevoke                  // Revoke becomes another
+	BumpChange Bump = 1 << iota // Change grows by one
+	BumpRevoke                  // Revoke grows by one
 	BumpOpen                    // a change begins
 	BumpClose                   // a change is over
 )

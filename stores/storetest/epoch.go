@@ -25,7 +25,7 @@ var epochs = []rule{
 			k.Fatalf("the second session has the stamp %+v, the first %+v", other.Stamp, c.Stamp)
 		}
 	}},
-	{"epoch/bump", "each bit of a bump changes its own part, in one step, and Load and Epoch show it", func(k *kit) {
+	{"epoch/bump", "each bit of a bump moves its own part by one, in one step, and Load and Epoch show it", func(k *kit) {
 		c := k.login("ada")
 		was := k.epoch("ada")
 		for bits := nguard.Bump(1); bits < 16; bits++ {
@@ -35,10 +35,10 @@ var epochs = []rule{
 			is := k.bump("ada", bits)
 			want := was
 			if bits&nguard.BumpChange != 0 {
-				want.Change = is.Change
+				want.Change++
 			}
 			if bits&nguard.BumpRevoke != 0 {
-				want.Revoke = is.Revoke
+				want.Revoke++
 			}
 			if bits&nguard.BumpOpen != 0 {
 				want.Open++
@@ -46,8 +46,7 @@ var epochs = []rule{
 			if bits&nguard.BumpClose != 0 {
 				want.Open = max(0, want.Open-1)
 			}
-			if is != want || (is.Change != was.Change) != (bits&nguard.BumpChange != 0) ||
-				(is.Revoke != was.Revoke) != (bits&nguard.BumpRevoke != 0) {
+			if is != want {
 				k.Fatalf("bump %04b made %+v of %+v", bits, is, was)
 			}
 			if e, u := k.epoch("ada"), k.load(c.Live).User; e != is || u != is {
