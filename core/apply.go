@@ -153,6 +153,10 @@ func (s *fieldSet) lookalike(names ...string) bool {
 // applyPatch is the draft function of Apply. It may run again on a newer session, and then decides
 // again by the newer values.
 func (g *Guard) applyPatch(ctx context.Context, by *Subject, p *patch, d *Draft) error {
+	by, err := g.asks(ctx, by)
+	if err != nil {
+		return err
+	}
 	if p.userID != "" {
 		if id, err := fromStored[string](json.RawMessage(p.userID)); err != nil || id != d.UserID() {
 			g.observe(ctx, Event{Name: EventAuthzFail, Outcome: Denied, Action: "update", Target: d.UserID(), Rule: "immutable:user.id", Reason: "a user's ID never changes"})
@@ -173,9 +177,11 @@ func (g *Guard) applyPatch(ctx context.Context, by *Subject, p *patch, d *Draft)
 			return err
 		}
 		a := Access{Subject: by, Action: "update", Target: d.UserID(), Resource: before, Field: spec.name, From: from, To: to, Time: g.now()}
-		if err := g.decide(ctx, item.field.WritePolicy(), a); err != nil {
+		rule, err := g.decide(ctx, item.field.WritePolicy(), a)
+		if err != nil {
 			return err
 		}
+		d.allowed(rule)
 		if err := d.set(spec, to); err != nil {
 			return err
 		}

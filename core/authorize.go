@@ -45,16 +45,16 @@ func (r *Request) Authorize(ctx context.Context, p Policy, resource any) error {
 		return err
 	}
 	a := Access{Subject: r.Subject(), Action: r.line.Method + " " + r.line.Path, Resource: resource, Time: r.g.now()}
-	denied := r.g.decide(ctx, p, a)
+	_, denied := r.g.decide(ctx, p, a)
 	if err != nil && errors.Is(denied, ErrDenied) {
 		return err
 	}
 	return denied
 }
 
-// decide asks a policy. A panic, an error and a nil policy deny (checklist P9, N4). A refusal is
-// recorded with its rule.
-func (g *Guard) decide(ctx context.Context, p Policy, a Access) error {
+// decide asks a policy and returns the rule that allowed. A panic, an error and a nil policy deny
+// (checklist P9, N4). A refusal is recorded with its rule.
+func (g *Guard) decide(ctx context.Context, p Policy, a Access) (rule string, err error) {
 	d := Decision{Rule: "none", Reason: "no policy"}
 	if p != nil {
 		err := g.guarded(ctx, "policy", func() error {
@@ -66,7 +66,7 @@ func (g *Guard) decide(ctx context.Context, p Policy, a Access) error {
 		}
 	}
 	if d.Allowed() {
-		return nil
+		return d.Rule, nil
 	}
 	e := Event{Name: EventAuthzFail, Outcome: Denied, Action: a.Action, Target: a.Target, Rule: d.Rule, Reason: d.Reason}
 	if a.Field != "" {
@@ -77,9 +77,9 @@ func (g *Guard) decide(ctx context.Context, p Policy, a Access) error {
 	}
 	g.observe(ctx, e)
 	if d.Err != nil {
-		return fmt.Errorf("%w: policy %s: %w", ErrUnavailable, d.Rule, d.Err)
+		return "", fmt.Errorf("%w: policy %s: %w", ErrUnavailable, d.Rule, d.Err)
 	}
-	return &DeniedError{Action: a.Action, Decision: d}
+	return "", &DeniedError{Action: a.Action, Decision: d}
 }
 
 // outranks refuses a change of authority above the caller's own rank: neither a person who stands

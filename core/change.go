@@ -51,7 +51,7 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 		if c.version != 0 && c.found.Version != c.version {
 			return Found{}, fmt.Errorf("%w: the session has version %d", ErrConflict, c.found.Version)
 		}
-		d := newDraft(c.found.Record)
+		d := newDraft(c.found.Record, g.fields)
 		if err := g.drafted(ctx, c, d); err != nil {
 			return Found{}, err
 		}
@@ -59,7 +59,7 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 		if len(changes) == 0 && !c.rotate {
 			return c.found, nil
 		}
-		e := Event{ID: attempted, Name: eventOf(changes, inUser), Action: c.action, Actor: who, Target: d.base.User.ID, Session: c.found.ID, Changes: changes}
+		e := Event{ID: attempted, Name: eventOf(changes, inUser), Action: c.action, Actor: who, Target: d.base.User.ID, Session: c.found.ID, Changes: changes, Rule: d.rule()}
 		var got Found
 		if inUser {
 			got, err = g.changeOwnUser(ctx, c, e) // drafts again on the fresh user, and asks the hook about that
@@ -69,7 +69,7 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 			}
 			got, err = g.writeSession(ctx, c, d, e, rotate, try == 0)
 		}
-		if !errors.Is(err, ErrConflict) || c.version != 0 {
+		if !collided(err) || c.version != 0 {
 			return got, ranOut(ctx, try, err)
 		}
 		if try == 0 && !queued {
@@ -84,6 +84,18 @@ func (g *Guard) change(ctx context.Context, c change) (Found, error) {
 			return Found{}, fmt.Errorf("%w: retries ran out", ErrConflict)
 		}
 	}
+}
+
+// ownError is an error of the program's function. It goes to the caller as it is: even one that says
+// ErrConflict is no reason to run the function again.
+type ownError struct{ error }
+
+func (e *ownError) Unwrap() error { return e.error }
+
+// collided says that another change was faster.
+func collided(err error) bool {
+	var own *ownError
+	return errors.Is(err, ErrConflict) && !errors.As(err, &own)
 }
 
 // ranOut tells the end of the retries from an outage: when the deadline of a change ends in the middle of
@@ -106,7 +118,7 @@ func (g *Guard) draft(ctx context.Context, c change, d *Draft) error {
 func (g *Guard) drafted(ctx context.Context, c change, d *Draft) error {
 	if c.fn != nil {
 		if err := g.guarded(ctx, c.action, func() error { return c.fn(ctx, d) }); err != nil {
-			return err
+			return &ownError{err}
 		}
 	}
 	if d.err != nil {
@@ -124,9 +136,10 @@ func (g *Guard) before(ctx context.Context, action string, d *Draft) error {
 		return nil
 	}
 	who, _ := actor(ctx)
-	return g.guarded(ctx, "Hooks.BeforeUpdate", func() error {
+	err := g.guarded(ctx, "Hooks.BeforeUpdate", func() error {
 		return g.hooks.BeforeUpdate(ctx, Update{action, who, d.base.User.ID, changes})
 	})
+	return g.hookSays(ctx, action, "hook:before-update", err)
 }
 
 func (g *Guard) after(ctx context.Context, e Event) {

@@ -92,6 +92,18 @@ func (c *callContext) Deadline() (time.Time, bool) { return c.started().Deadline
 
 func (c *callContext) Done() <-chan struct{} { return c.started().Done() }
 
+// Value goes through the started context, so that package context finds its way to cancel what is derived
+// from it without a goroutine for each.
+func (c *callContext) Value(key any) any {
+	c.mu.Lock()
+	inner := c.inner
+	c.mu.Unlock()
+	if inner != nil {
+		return inner.Value(key)
+	}
+	return c.Context.Value(key)
+}
+
 func (c *callContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,17 +12,34 @@ import (
 // again with a newer session, so it must have no effect but on the draft. A Draft is not safe for
 // concurrent use and must not be kept.
 type Draft struct {
-	base *Record
-	user User
-	data map[string]any
-	err  error
+	base   *Record
+	fields *fieldSet
+	user   User
+	data   map[string]any
+	rules  []string // that allowed what came from outside
+	err    error
 }
 
-func newDraft(r *Record) *Draft {
-	d := &Draft{base: r, user: r.User, data: maps.Clone(r.Data)}
+func newDraft(r *Record, fields *fieldSet) *Draft {
+	d := &Draft{base: r, fields: fields, user: r.User, data: maps.Clone(r.Data)}
 	d.user.Permissions = slices.Clone(r.User.Permissions)
 	d.user.Data = maps.Clone(r.User.Data)
 	return d
+}
+
+// allowed notes the rule that let a change from outside pass.
+func (d *Draft) allowed(rule string) {
+	if !slices.Contains(d.rules, rule) {
+		d.rules = append(d.rules, rule)
+	}
+}
+
+// rule is what an audit record says decided: the policies that were asked, or the program itself.
+func (d *Draft) rule() string {
+	if len(d.rules) == 0 {
+		return "program"
+	}
+	return strings.Join(d.rules, ", ")
 }
 
 // UserID returns the ID of the session's user.

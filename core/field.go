@@ -3,6 +3,7 @@ package nguard
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -55,6 +56,7 @@ type AnyField interface {
 	spec() fieldSpec
 	parse(raw []byte) (any, error)
 	check(stored any) error
+	valid() error
 	fallback() any
 }
 
@@ -119,7 +121,33 @@ func (f *Field[T]) Set(d *Draft, value T) error {
 	if err := f.accept(value, s); err != nil {
 		return err
 	}
+	if d.fields.byName[f.Name] != AnyField(f) {
+		return fmt.Errorf("nguard: the field %q is not in Config.Fields: list it there", f.Name)
+	}
 	return d.set(f.spec(), s)
+}
+
+// valid reports what New must refuse: a nil pointer, a type that cannot be stored, a Default that Set
+// would not take.
+func (f *Field[T]) valid() error {
+	var zero T
+	if f == nil {
+		return errors.New("is nil: list pointers to declared fields")
+	}
+	if _, raw := any(zero).(json.RawMessage); raw {
+		return nil
+	}
+	if _, err := storedForm(zero); err != nil {
+		return fmt.Errorf("has the type %T, which JSON cannot express: use another", zero)
+	}
+	s, err := storedForm(f.Default)
+	if err == nil && !reflect.ValueOf(&f.Default).Elem().IsZero() {
+		err = f.accept(f.Default, s)
+	}
+	if err != nil {
+		return fmt.Errorf("has a Default that it refuses itself: %w", err)
+	}
+	return nil
 }
 
 // Modify sets the value to what fn makes of it. fn may be called again when another request was faster.
@@ -230,6 +258,9 @@ func newFieldSet(fields []AnyField) (*fieldSet, error) {
 		if f == nil {
 			return nil, fmt.Errorf("nguard: Config.Fields[%d] is nil: list pointers to declared fields", i)
 		}
+		if err := f.valid(); err != nil {
+			return nil, fmt.Errorf("nguard: Config.Fields[%d] %w", i, err)
+		}
 		spec := f.spec()
 		if err := validFieldName(spec.name); err != nil {
 			return nil, fmt.Errorf("nguard: Config.Fields[%d]: %w", i, err)
@@ -257,6 +288,10 @@ func validFieldName(name string) error {
 	rest := strings.TrimPrefix(name, "user.")
 	if rest == "" || len(name) > 64 || strings.Trim(rest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
 		return fmt.Errorf("field name %q: use 1 to 64 letters, digits, '_' or '-', with an optional \"user.\" before them", name)
+	}
+	switch name {
+	case "user", "data", "id", "disabled":
+		return fmt.Errorf("field name %q has a meaning of its own: use another", name)
 	}
 	if rest == "id" && name != rest {
 		return fmt.Errorf("field name %q: a user's ID never changes", name)

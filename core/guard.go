@@ -42,8 +42,8 @@ type Config struct {
 	// Namespace stands in every key, so that two guards or tenants in one store never meet: at most 32
 	// letters, digits, '-' or '_'.
 	Namespace string
-	// MaxSessions bounds the live sessions of one user; 0 means without limit. At the cap a login ends
-	// the oldest one, or is refused with RefuseAtCap.
+	// MaxSessions bounds the live sessions of one user; defaults to 100, so that nobody's list grows without
+	// end. At the cap a login ends the oldest one, or is refused with RefuseAtCap.
 	MaxSessions int
 	RefuseAtCap bool
 	// Admin decides who may see and end other people's sessions. Defaults to the Write policy of the
@@ -168,7 +168,10 @@ func New(c Config) (*Guard, error) {
 		return nil, errors.New("nguard: Config.LoginPage: use a path on this origin, such as /login")
 	}
 	if c.MaxSessions < 0 {
-		return nil, errors.New("nguard: Config.MaxSessions is negative: use 0 for no limit")
+		return nil, errors.New("nguard: Config.MaxSessions is negative: use 0 for 100, or any other number")
+	}
+	if c.MaxSessions == 0 {
+		g.cap.Max = 100
 	}
 	if c.Timeout < 0 || c.Timeout > time.Minute {
 		return nil, errors.New("nguard: Config.Timeout: use 0 for 3 seconds, or up to a minute")
@@ -296,6 +299,7 @@ func (g *Guard) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		err = fmt.Errorf("%w: the record of the end is not written: %w", ErrUnavailable, ctx.Err())
 	}
+	g.spill.close() // what comes after this is lost, and no goroutine tries for ever
 	if held != nil {
 		return held
 	}

@@ -36,7 +36,7 @@ func (r *Request) begin(ctx context.Context) (context.Context, moment, func(), e
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || r.x.Started() {
+	if r.closed || r.sent || r.x.Started() {
 		<-turn
 		return ctx, moment{}, nil, fmt.Errorf("%w: change the session before the first byte of the body, while the handler runs", ErrTooLate)
 	}
@@ -138,7 +138,7 @@ func (r *Request) Reauthenticated(ctx context.Context, o LoginOptions) (*Session
 		return nil, at.err
 	}
 	o.Remember = at.found.Remember
-	if err = r.g.alive(ctx, at.found); err == nil {
+	if _, err = r.g.present(ctx, at.found); err == nil {
 		at.found, err = r.g.renew(ctx, at.found, at.found.Stamp, "reauthenticate", r.client(o))
 	}
 	if err != nil {

@@ -2,13 +2,15 @@ package nguard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 )
 
 // Hooks are the program's own functions at the turning points of a session. Each may be nil. They run
 // in the request's goroutine, several at once for several requests. One that returns an error or panics
-// denies what it guards and leaves everything as it was; the two that come after the fact, AfterUpdate
+// denies what it guards and leaves everything as it was: a plain error of AfterAuthenticate and BeforeUpdate
+// is a refusal (403), one that wraps [ErrUnavailable], and every error of OnLoad, is an outage (503); the two that come after the fact, AfterUpdate
 // and OnLogout, cannot deny: a panic in them is recorded and the fact stands.
 type Hooks struct {
 	// AfterAuthenticate runs when credentials are verified and before a session exists.
@@ -49,6 +51,20 @@ func (g *Guard) guarded(ctx context.Context, what string, fn func() error) (err 
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// hookSays gives the error of a hook that may refuse its meaning: one that is an answer of nguard's own,
+// such as ErrUnavailable, keeps it; a context that has ended is an outage; everything else is a refusal by
+// the rule named. What it says goes to the log only.
+func (g *Guard) hookSays(ctx context.Context, action, rule string, err error) error {
+	if err == nil || errors.Is(err, ErrHook) || Status(err).Status != 500 {
+		return err
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	g.log.InfoContext(ctx, "nguard: refused by a hook", "rule", rule, "err", err, "request_id", requestID(ctx))
+	return &ownError{&DeniedError{action, Decision{Effect: Deny, Rule: rule, Reason: "refused by a hook"}}}
 }
 
 // crashed leaves a trace of a panic: the stack in the log, the fact in the audit record.

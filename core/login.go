@@ -116,9 +116,7 @@ func (g *Guard) verified(ctx context.Context, l login) (user User, err error) {
 	}
 	if g.hooks.AfterAuthenticate != nil {
 		err = g.guarded(ctx, "Hooks.AfterAuthenticate", func() error { return g.hooks.AfterAuthenticate(ctx, cloneUser(user)) })
-		if err != nil && !errors.Is(err, ErrHook) && !errors.Is(err, ErrBadCredentials) {
-			err = &DeniedError{l.action, Decision{Effect: Deny, Rule: "hook:after-authenticate", Reason: err.Error()}}
-		}
+		err = g.hookSays(ctx, l.action, "hook:after-authenticate", err)
 	}
 	return user, err
 }
@@ -211,7 +209,9 @@ func (g *Guard) recordedLogin(ctx context.Context, e Event, made *Created, do fu
 		return err
 	}
 	if err := do(ctx); err != nil {
-		e.Outcome, e.Reason = Failure, failureReason(err)
+		if e.Outcome, e.Reason = Failure, failureReason(err); e.Name != EventSessionRenewed {
+			e.Name = EventLoginFail // no name that says success may stand for a failure
+		}
 		g.done(ctx, e)
 		return err
 	}
@@ -254,11 +254,9 @@ func (g *Guard) signIn(ctx context.Context, c Credentials, o LoginOptions, old *
 		return u, err
 	}
 	account := caller.Account
-	g.failures.mu.Lock()
-	if l.count = g.failures.counts[account]; l.count > 0 {
+	if l.count = g.failures.of(account); l.count > 0 {
 		l.event = EventLoginAfterFail
 	}
-	g.failures.mu.Unlock()
 	f, err := g.login(ctx, l)
 	switch {
 	case err == nil:
@@ -319,18 +317,6 @@ func (g *Guard) again(ctx context.Context, l *login) error {
 		now, err := g.lister.Find(ctx, l.old.Owner, l.old.ID)
 		if err == nil {
 			l.old, l.data = &now, now.Data
-		}
-		return err
-	})
-}
-
-// alive looks once more whether a session that is to be renewed has not ended while its request was at
-// work: whoever holds a stolen one could else keep it over a logout or a revocation (promise P11).
-func (g *Guard) alive(ctx context.Context, f Found) error {
-	return g.call(ctx, "store.find", func(ctx context.Context) error {
-		now, err := g.lister.Find(ctx, f.Owner, f.ID)
-		if err == nil && now.User.Revoke != f.Stamp.Revoke {
-			err = fmt.Errorf("%w: revoked meanwhile", ErrNoSession)
 		}
 		return err
 	})

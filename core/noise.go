@@ -2,6 +2,8 @@ package nguard
 
 import (
 	"context"
+	"crypto/sha256"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -10,11 +12,12 @@ import (
 // actor from one address, the first noisePerMinute of each minute are written, and the rest is counted
 // into the next one written.
 type noise struct {
-	mu   sync.Mutex
-	seen map[noiseKey]*noiseCount
+	mu     sync.Mutex
+	seen   map[noiseKey]*noiseCount
+	purged time.Time
 }
 
-type noiseKey struct{ name, who, ip string }
+type noiseKey struct{ name, who, network string }
 
 type noiseCount struct {
 	since   time.Time
@@ -35,13 +38,14 @@ func (n *noise) pass(e Event) (out []Event) {
 	if n.seen == nil {
 		n.seen = map[noiseKey]*noiseCount{}
 	}
-	key := noiseKey{e.Name, e.Actor, e.IP}
+	key := noiseKey{e.Name, e.Actor, network(e.IP)}
 	if key.who == "" {
 		key.who = e.Target // nobody is signed in: a login that fails
 	}
 	c := n.seen[key]
 	if c == nil {
-		if len(n.seen) >= noiseKeys {
+		if len(n.seen) >= noiseKeys && e.Time.Sub(n.purged).Abs() >= time.Second {
+			n.purged = e.Time // not for each newcomer: it looks at all of them
 			out = n.purge(e.Time)
 		}
 		if len(n.seen) >= noiseKeys {
@@ -64,6 +68,19 @@ func (n *noise) pass(e Event) (out []Event) {
 	c.missed++
 	c.held = e
 	return out
+}
+
+// network is the part of an address that one client cannot vary: a /64 of IPv6, a whole IPv4.
+func network(ip string) string {
+	a, err := netip.ParseAddr(ip)
+	if err != nil || a.Is4() {
+		return ip
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return ip
+	}
+	return p.String()
 }
 
 // purge forgets what is over and returns the counts that nothing has carried yet.
@@ -94,7 +111,13 @@ func (g *Guard) flushNoise(context.Context) {
 // program.
 type failures struct {
 	mu     sync.Mutex
-	counts map[string]int
+	counts map[[16]byte]int // by a digest, so that nobody chooses how much is kept
+}
+
+func accountKey(account string) (k [16]byte) {
+	sum := sha256.Sum256([]byte(account))
+	copy(k[:], sum[:])
+	return k
 }
 
 const (
@@ -106,22 +129,31 @@ func (f *failures) add(account string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.counts == nil {
-		f.counts = map[string]int{}
+		f.counts = map[[16]byte]int{}
 	}
-	if _, known := f.counts[account]; !known && len(f.counts) >= failuresKept {
+	key := accountKey(account)
+	if _, known := f.counts[key]; !known && len(f.counts) >= failuresKept {
 		for other := range f.counts {
 			delete(f.counts, other)
 			break
 		}
 	}
-	f.counts[account]++
-	return f.counts[account]
+	f.counts[key]++
+	return f.counts[key]
+}
+
+// of is how many there are.
+func (f *failures) of(account string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counts[accountKey(account)]
 }
 
 func (f *failures) clear(account string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := f.counts[account]
-	delete(f.counts, account)
+	key := accountKey(account)
+	n := f.counts[key]
+	delete(f.counts, key)
 	return n
 }

@@ -39,6 +39,7 @@ type Request struct {
 	ip     netip.Addr
 	turn   chan struct{} // holds one change at a time; made by the first
 	traced bool          // a refusal is recorded
+	sent   bool          // nguard has answered
 }
 
 // requestContext carries a Request without an allocation of its own.
@@ -101,6 +102,9 @@ func (g *Guard) Begin(x Exchange) (*Request, error) {
 
 // End is for adapters: the handler has returned, the exchange is not used any more.
 func (r *Request) End() {
+	if r == nil {
+		return
+	}
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()

@@ -174,7 +174,7 @@ func (g *Guard) endOthers(ctx context.Context, old Found) (f Found, err error) {
 	ended := Event{Name: EventTokenRevoked, Outcome: Success, Action: "revoke-all", Actor: who, Target: old.Record.User.ID}
 	if g.tx != nil && (g.sinkInTx || g.silent) && (g.oneTx || g.users == nil) {
 		err = g.inTx(ctx, func(ctx context.Context) error {
-			if err := g.alive(ctx, old); err != nil {
+			if _, err := g.present(ctx, old); err != nil {
 				return err
 			}
 			since, err := bump(ctx)

@@ -45,7 +45,7 @@ func (r *Request) ChangeAuthority(ctx context.Context, userID string, to Authori
 	switch {
 	case errors.Is(err, ErrNoUser):
 		// Who may not change roles learns nothing about who exists.
-		if denied := g.mayChangeAuthority(ctx, by, User{ID: userID}, to); denied != nil {
+		if _, denied := g.mayChangeAuthority(ctx, by, User{ID: userID}, to); denied != nil {
 			return User{}, nil, denied
 		}
 		g.observe(ctx, Event{Name: EventDiscreteInvalid, Outcome: Failure, Action: "update-role", Target: userID, Reason: "no such user"})
@@ -68,9 +68,17 @@ func (to Authority) items() map[string]any {
 }
 
 func (g *Guard) applyAuthority(ctx context.Context, by *Subject, to Authority, d *Draft) error {
-	before := d.User()
-	if err := g.mayChangeAuthority(ctx, by, before, to); err != nil {
+	by, err := g.asks(ctx, by)
+	if err != nil {
 		return err
+	}
+	before := d.User()
+	rules, err := g.mayChangeAuthority(ctx, by, before, to)
+	if err != nil {
+		return err
+	}
+	for _, rule := range rules {
+		d.allowed(rule)
 	}
 	for name, v := range to.items() {
 		f := g.fields.byName[name]
@@ -92,19 +100,21 @@ func (g *Guard) applyAuthority(ctx context.Context, by *Subject, to Authority, d
 	return g.outranks(ctx, by, "update-role", before, d.user)
 }
 
-func (g *Guard) mayChangeAuthority(ctx context.Context, by *Subject, before User, to Authority) error {
+func (g *Guard) mayChangeAuthority(ctx context.Context, by *Subject, before User, to Authority) (rules []string, err error) {
 	for name, v := range to.items() {
 		f := g.fields.byName[name]
 		if f == nil {
-			return fmt.Errorf("%w: the field %q is not declared", ErrNotFound, name)
+			return nil, fmt.Errorf("%w: the field %q is not declared", ErrNotFound, name)
 		}
 		from, _ := before.stored(name)
 		a := Access{Subject: by, Action: "update-role", Target: before.ID, Resource: before, Field: name, From: from, To: v, Time: g.now()}
-		if err := g.decide(ctx, f.WritePolicy(), a); err != nil {
-			return err
+		rule, err := g.decide(ctx, f.WritePolicy(), a)
+		if err != nil {
+			return nil, err
 		}
+		rules = append(rules, rule)
 	}
-	return nil
+	return rules, nil
 }
 
 // Manage asks Config.Admin whether the caller may see and end the sessions of a user.
@@ -116,12 +126,16 @@ func (r *Request) Manage(ctx context.Context, userID string) error {
 		return err
 	}
 	ctx = r.attach(ctx)
-	if err := r.g.decide(ctx, r.g.admin, Access{Subject: r.Subject(), Action: "sessions", Target: userID, Time: r.g.now()}); err != nil {
+	by, err := r.g.asks(ctx, r.Subject())
+	if err != nil {
+		return err
+	}
+	if _, err := r.g.decide(ctx, r.g.admin, Access{Subject: by, Action: "sessions", Target: userID, Time: r.g.now()}); err != nil {
 		return err
 	}
 	if r.g.users == nil {
 		return nil
 	}
-	_, err := r.g.lookUp(ctx, userID)
+	_, err = r.g.lookUp(ctx, userID)
 	return err
 }

@@ -45,10 +45,10 @@ func (s *Session) Expires() time.Time { return deadline(s.rec, s.seen) }
 // AuthAt is when the person last proved who they are.
 func (s *Session) AuthAt() time.Time { return s.rec.AuthAt }
 
-// Methods are the ways in which they did; a copy.
+// Methods are the ways in which the person proved who they are; a copy.
 func (s *Session) Methods() []string { return slices.Clone(s.rec.Methods) }
 
-// Level is how strong that was, as the program counts it.
+// Level is how strong the proof of who the person is was, as the program counts it.
 func (s *Session) Level() int { return s.rec.Level }
 
 // Remembered reports whether the cookie persists when the browser is closed.

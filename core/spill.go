@@ -108,6 +108,13 @@ func (s *spill) work(g *Guard) {
 	}
 }
 
+// close ends the backlog: its writer gives up at the next failure or turn.
+func (s *spill) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.giveUp = true
+}
+
 // flushSpill waits until the backlog is written.
 func (g *Guard) flushSpill(ctx context.Context) error {
 	g.spill.mu.Lock()

@@ -3,11 +3,12 @@ package nguard
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 )
 
-// Answer is what the outside learns of an error: one table for all adapters (promise P10). Error is a
+// Answer is what the outside learns of an error: one table for all adapters (promise P10). Message is a
 // plain sentence, safe to show; Code is stable.
 type Answer struct {
 	Status  int
@@ -110,6 +111,7 @@ func fail(x Exchange, err error, extra map[string]any) error {
 // opens a page without being signed in is sent to Config.LoginPage, if there is one. For adapters.
 func (g *Guard) Refuse(x Exchange, err error) {
 	if g.loginPage != "" && errors.Is(err, ErrNoSession) && !x.Started() && wantsPage(x) {
+		answered(x)
 		x.SetHeader("Location", g.loginPage)
 		x.SetHeader("Cache-Control", "no-store")
 		err = x.Respond(http.StatusSeeOther, nil)
@@ -121,10 +123,21 @@ func (g *Guard) Refuse(x Exchange, err error) {
 	}
 }
 
-// Refuse answers with the JSON of an error where there is no guard: on a route without middleware.
+// Refuse answers with the JSON of an error where there is no guard: on a route without middleware. That
+// is a mistake of the program which nobody else would see, so it goes to the default log.
 func Refuse(x Exchange, err error) {
+	slog.ErrorContext(x.Context(), "nguard: request failed on a route without middleware", "path", clean(x.Line().Path), "err", err)
 	// There is nobody to tell that the client has left.
 	_ = fail(x, err, nil)
+}
+
+// answered tells the Request that no cookie can be sent any more: net/http does not say so.
+func answered(x Exchange) {
+	if r, ok := FromContext(x.Context()); ok {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.sent = true
+	}
 }
 
 func wantsPage(x Exchange) bool {
@@ -158,6 +171,7 @@ func WriteJSON(x Exchange, status int, v any) error {
 		x.SetHeader(h[0], h[1])
 	}
 	x.SetHeader("Content-Type", "application/json")
+	answered(x)
 	return x.Respond(status, []byte(b.String()))
 }
 

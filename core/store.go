@@ -216,9 +216,9 @@ const (
 )
 
 // StaleOpen is how long an open mark stands after the last bump before a sweep takes it that the
-// process which made it has died: it then closes it and bumps Change. Changes have a much shorter
-// deadline.
-const StaleOpen = 5 * time.Minute
+// process which made it has died: it then closes it and bumps Change. It is longer than any change may
+// last (five times Config.Timeout) on processes whose clocks are [Skew] apart in either direction.
+const StaleOpen = 15 * time.Minute
 
 // KeepEpoch is how long the epoch of a user without sessions is kept at least after its last bump. It is
 // longer than any login takes, so that a login that raced with a revocation finds the new epoch.

@@ -159,12 +159,15 @@ func (t *userTry) prepare(ctx context.Context) error {
 	base := &Record{User: user}
 	c := change{action: t.u.action, fn: t.u.fn}
 	if own := t.u.own; own != nil {
+		if _, err := t.g.present(ctx, own.found); err != nil {
+			return err
+		}
 		record := *own.found.Record
 		record.User = user
 		base, t.got = &record, own.found
 		t.got.Record = base
 	}
-	t.draft = newDraft(base)
+	t.draft = newDraft(base, t.g.fields)
 	if err := t.g.draft(ctx, c, t.draft); err != nil {
 		return err
 	}
@@ -177,7 +180,7 @@ func (t *userTry) prepare(ctx context.Context) error {
 		return err
 	}
 	t.rotate = rotate || t.u.own != nil && authorityChanged(t.u.own.found.Record.User, user)
-	t.event = Event{ID: t.id, Name: eventOf(changes, true), Action: t.u.action, Actor: who, Target: t.u.id, Changes: changes}
+	t.event = Event{ID: t.id, Name: eventOf(changes, true), Action: t.u.action, Actor: who, Target: t.u.id, Changes: changes, Rule: t.draft.rule()}
 	if t.u.own != nil {
 		t.event.Session = t.u.own.found.ID
 	}
@@ -356,7 +359,7 @@ func (t *userTry) replaceOwn(ctx context.Context, epoch Epoch) (err error) {
 			return err
 		}
 		own.found, t.got = found, found
-		d = newDraft(found.Record)
+		d = newDraft(found.Record, g.fields)
 		if own.fn != nil {
 			if err := g.guarded(ctx, own.action, func() error { return own.fn(ctx, d) }); err != nil {
 				return err

@@ -16,8 +16,9 @@ type Authenticator interface {
 	Users
 	// Identify returns the ID of the account that the credentials name, without verifying anything.
 	// For an unknown account it returns a stable name for what was asked for, such as the normalised
-	// e-mail address, so that limits treat it like a known one. ErrMissingCredentials: a member that is
-	// needed is absent.
+	// e-mail address, so that limits treat it like a known one. Both must be compared by one rule, the
+	// limiter's (ratelimit.FoldAccount), or its headers would tell which accounts exist.
+	// ErrMissingCredentials: a member that is needed is absent.
 	Identify(ctx context.Context, c Credentials) (id string, err error)
 	// Authenticate verifies the credentials and returns the user. ErrBadCredentials: unknown, wrong,
 	// locked or disabled, with the same work done in each case (ASVS 6.3.8).

@@ -72,8 +72,11 @@ func Require(g *nguard.Guard, p nguard.Policy) Middleware {
 }
 
 // Limit asks a limiter for each request: 429 with Retry-After when it refuses, 503 when it is down. It
-// works inside [Sessions] and without it.
+// works inside [Sessions] and without it. A nil limiter panics when the route is built.
 func Limit(g *nguard.Guard, l nguard.Limiter) Middleware {
+	if l == nil {
+		panic("httpguard: Limit: the limiter is nil: give one, or nguard.Unlimited")
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			with(g, w, r, func(x *exchange, req *nguard.Request, r *http.Request) {

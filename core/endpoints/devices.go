@@ -57,10 +57,10 @@ func listUser(c *call) error {
 }
 
 func endUser(c *call) error {
-	if err := c.r.Manage(c.x.Context(), c.user); err != nil {
+	if err := c.empty(); err != nil {
 		return err
 	}
-	if err := c.empty(); err != nil {
+	if err := c.r.Manage(c.x.Context(), c.user); err != nil {
 		return err
 	}
 	if err := c.guard.RevokeUser(c.x.Context(), c.user); err != nil {
@@ -70,10 +70,10 @@ func endUser(c *call) error {
 }
 
 func endUserOne(c *call) error {
-	if err := c.r.Manage(c.x.Context(), c.user); err != nil {
+	if err := c.empty(); err != nil {
 		return err
 	}
-	if err := c.empty(); err != nil {
+	if err := c.r.Manage(c.x.Context(), c.user); err != nil {
 		return err
 	}
 	if err := c.r.Revoke(c.x.Context(), c.user, c.session); err != nil {

@@ -158,11 +158,8 @@ func TestC5_ASessionOverTheBudgetIsAnErrorAndChangesNothing(t *testing.T) {
 }
 
 func TestC6_TheLargestSessionFitsWithOrdinaryHeaders(t *testing.T) {
-	w := newWorld(t, memory(t), func(c *nguard.Config) {
-		big := &nguard.Field[string]{Name: "big"}
-		c.Fields = append(fields(), big)
-	})
 	big := &nguard.Field[string]{Name: "big"}
+	w := newWorld(t, memory(t), func(c *nguard.Config) { c.Fields = append(fields(), big) })
 	app := w.serve(httpguard.Sessions(w.guard)(httpguard.Endpoints(w.guard)(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		_, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error { return big.Set(d, strings.Repeat("x", 16000)) })
 		if err != nil {

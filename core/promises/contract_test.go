@@ -185,7 +185,7 @@ func TestContract3_StatusCodesAndBodiesOfUpdate(t *testing.T) {
 	w, store := tallied(t, func(c *nguard.Config) {
 		c.Hooks.BeforeUpdate = func(_ context.Context, u nguard.Update) error {
 			if u.Changes[0].To == "canary" {
-				return fmt.Errorf("canary: relation people does not exist")
+				panic("canary: relation people does not exist")
 			}
 			return nil
 		}

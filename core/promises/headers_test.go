@@ -72,7 +72,7 @@ func (r reply) exactly(what string, more ...string) {
 	}
 }
 
-func TestHeadersOnEveryStatusAndLayer(t *testing.T) {
+func TestP10_HeadersOnEveryStatusAndLayer(t *testing.T) {
 	version := nguard.VersionHeader
 	w, store := tallied(t, func(c *nguard.Config) {
 		c.Hooks.BeforeUpdate = func(_ context.Context, u nguard.Update) error {

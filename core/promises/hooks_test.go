@@ -230,7 +230,7 @@ func TestHooks_BeforeUpdate(t *testing.T) {
 			fn     func() error
 			status int
 		}{
-			{func() error { return errors.New("not on a Sunday") }, 500},
+			{func() error { return errors.New("not on a Sunday") }, 403},
 			{func() error { return fmt.Errorf("not on a Sunday: %w", nguard.ErrDenied) }, 403},
 			{func() error { return &nguard.FieldError{Field: "theme", Problem: "is frozen"} }, 400},
 			{func() error { return nguard.ErrUnavailable }, 503},

@@ -44,7 +44,7 @@ func (w *world) pages(handlers map[string]http.HandlerFunc) (base string) {
 // on is the same browser on another server.
 func (b *browser) on(base string) *browser { return &browser{w: b.w, base: base, client: b.client} }
 
-func TestP1_NoLostUpdate_ThousandIncrements(t *testing.T) {
+func TestP01_NoLostUpdate_ThousandIncrements(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		id := b.token()
@@ -77,7 +77,7 @@ func TestP1_NoLostUpdate_ThousandIncrements(t *testing.T) {
 }
 
 // One update has read the session and is at work when another changes a different field.
-func TestP1_NoLostUpdate_DifferentFields(t *testing.T) {
+func TestP01_NoLostUpdate_DifferentFields(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		entered, release := make(chan struct{}), make(chan struct{})
 		var runs atomic.Int32
@@ -124,7 +124,7 @@ func TestP1_NoLostUpdate_DifferentFields(t *testing.T) {
 
 // Two devices of one person change fields of the users table at once: the same one, as a counter, and
 // different ones.
-func TestP1_NoLostUpdate_TwoSessionsOneUser(t *testing.T) {
+func TestP01_NoLostUpdate_TwoSessionsOneUser(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		base := w.pages(map[string]http.HandlerFunc{
 			"POST /count": func(rw http.ResponseWriter, r *http.Request) {
@@ -167,7 +167,7 @@ func TestP1_NoLostUpdate_TwoSessionsOneUser(t *testing.T) {
 }
 
 // Two processes have no lock in common: the compare and swap alone keeps every increment.
-func TestP1_NoLostUpdate_TwoProcesses(t *testing.T) {
+func TestP01_NoLostUpdate_TwoProcesses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		processes := []*browser{b, b.via(another(t, w))}

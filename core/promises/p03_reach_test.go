@@ -63,7 +63,7 @@ func (w *world) remove(id string) {
 	}
 }
 
-func TestP3_EverySessionByItsNextRequest(t *testing.T) {
+func TestP03_EverySessionByItsNextRequest(t *testing.T) {
 	changeUser := func(fn func(u *nguard.User)) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) {
 			t.Helper()
@@ -142,7 +142,7 @@ func TestP3_EverySessionByItsNextRequest(t *testing.T) {
 }
 
 // A person who is shut out and let in again has no session that was alive before.
-func TestP3_ShutOutForGood(t *testing.T) {
+func TestP03_ShutOutForGood(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		seen, unseen := w.loggedIn("user"), w.loggedIn("user")
 		for _, disabled := range []bool{true, false} {
@@ -158,7 +158,7 @@ func TestP3_ShutOutForGood(t *testing.T) {
 }
 
 // What a change of a user costs does not depend on how many sessions they have.
-func TestP3_ConstantWrites(t *testing.T) {
+func TestP03_ConstantWrites(t *testing.T) {
 	var s *spy
 	each(t, func(t *testing.T, w *world) {
 		var first map[string]map[string]int
@@ -273,7 +273,7 @@ func gated(c *nguard.Config) {
 	c.Users, c.Timeout = u, 20*time.Second
 }
 
-func TestP3_LoginThatRaced(t *testing.T) {
+func TestP03_LoginThatRaced(t *testing.T) {
 	for _, elsewhere := range []bool{false, true} {
 		t.Run(fmt.Sprintf("second process %v", elsewhere), func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
@@ -338,7 +338,7 @@ func TestP3_LoginThatRaced(t *testing.T) {
 
 // An end to all sessions that comes while a session is being renewed ends the renewed one as well: the
 // request proved itself before the end.
-func TestP3_RevocationBeatsRenewal(t *testing.T) {
+func TestP03_RevocationBeatsRenewal(t *testing.T) {
 	for what, renew := range map[string][2]string{"end others": {"DELETE", "/api/auth/sessions"}, "step-up": {"POST", "/step-up"}} {
 		t.Run(what, func(t *testing.T) {
 			var s *spy
@@ -373,7 +373,7 @@ func TestP3_RevocationBeatsRenewal(t *testing.T) {
 }
 
 // The same at the last moment: the person is being looked up for the renewed session when the old one ends.
-func TestP3_RevocationBeatsRenewal_LastMoment(t *testing.T) {
+func TestP03_RevocationBeatsRenewal_LastMoment(t *testing.T) {
 	stepUp, endOthers := [2]string{"POST", "/step-up"}, [2]string{"DELETE", "/api/auth/sessions"}
 	for _, c := range []struct {
 		what  string

@@ -166,7 +166,7 @@ func busyDay(t *testing.T, w *world, c *frozen) (live, all []string) {
 	return []string{user.token(), phone.token(), admin.token()}, all
 }
 
-func TestP4_StoreHoldsNoToken(t *testing.T) {
+func TestP04_StoreHoldsNoToken(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		live, all := busyDay(t, w, c)
 		secrets := map[string]string{}
@@ -202,7 +202,7 @@ func TestP4_StoreHoldsNoToken(t *testing.T) {
 }
 
 // Whatever stands in a database dump is no cookie, and showing it ends nobody's session (checklist B12, G8).
-func TestP4_B12_G8_DumpIsNoCookie(t *testing.T) {
+func TestP04_B12_G8_DumpIsNoCookie(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		live, _ := busyDay(t, w, c)
 		var handles []string
@@ -263,7 +263,7 @@ func TestP4_B12_G8_DumpIsNoCookie(t *testing.T) {
 }
 
 // No answer but Set-Cookie carries a token, and lists show handles only.
-func TestP4_AnswersHoldNoToken(t *testing.T) {
+func TestP04_AnswersHoldNoToken(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		b, admin := w.loggedIn("user"), w.loggedIn("admin")
 		c.Advance(11 * time.Second)

@@ -53,7 +53,7 @@ func rotated(t *testing.T, w *world, c *frozen) (b *browser, first, second strin
 	return b, first, second
 }
 
-func TestP5_LostReplyStrandsNobody(t *testing.T) {
+func TestP05_LostReplyStrandsNobody(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		b, first, second := rotated(t, w, c)
 		id := handleOf(w.show(first, "GET", "/who").expect(200))
@@ -76,7 +76,7 @@ func TestP5_LostReplyStrandsNobody(t *testing.T) {
 	})
 }
 
-func TestP5_GraceOpensWhenTheSuccessorIsSeen(t *testing.T) {
+func TestP05_GraceOpensWhenTheSuccessorIsSeen(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		_, first, second := rotated(t, w, c)
 		other := w.loggedIn("user")
@@ -106,7 +106,7 @@ func TestP5_GraceOpensWhenTheSuccessorIsSeen(t *testing.T) {
 	})
 }
 
-func TestP5_OlderTokensAreTheft(t *testing.T) {
+func TestP05_OlderTokensAreTheft(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		b, first, second := rotated(t, w, c)
 		b.get("/who").expect(200)
@@ -125,7 +125,7 @@ func TestP5_OlderTokensAreTheft(t *testing.T) {
 }
 
 // A rotation that was wanted while the predecessor's grace is open waits for it.
-func TestP5_GraceIsNotCutShort(t *testing.T) {
+func TestP05_GraceIsNotCutShort(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		b, first, second := rotated(t, w, c)
 		b.get("/who").expect(200) // seen: the grace is open
@@ -146,7 +146,7 @@ func TestP5_GraceIsNotCutShort(t *testing.T) {
 	})
 }
 
-func TestP5_AgeRotatesOnUnsafeMethodsOnly(t *testing.T) {
+func TestP05_AgeRotatesOnUnsafeMethodsOnly(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		b := w.loggedIn("user")
 		first := b.token()
@@ -181,7 +181,7 @@ func TestP5_AgeRotatesOnUnsafeMethodsOnly(t *testing.T) {
 }
 
 // Each way in which one request both rotates and writes, and its reply is lost.
-func TestP5_LostReplyOfABusyRequest(t *testing.T) {
+func TestP05_LostReplyOfABusyRequest(t *testing.T) {
 	ways := map[string]func(w *world, b *browser) answer{
 		"counter":   func(_ *world, b *browser) answer { return b.post("/api/visits", "") },
 		"field":     func(_ *world, b *browser) answer { return b.post("/api/auth/update", `{"draft":"x"}`) },
@@ -254,7 +254,7 @@ func TestP5_LostReplyOfABusyRequest(t *testing.T) {
 }
 
 // A handler that works for longer than the grace saves at the end: its token was good when it came.
-func TestP5_SlowHandlerIsNoThief(t *testing.T) {
+func TestP05_SlowHandlerIsNoThief(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		entered, release := make(chan struct{}), make(chan struct{})
 		base := w.pages(map[string]http.HandlerFunc{"POST /slow": func(rw http.ResponseWriter, r *http.Request) {
@@ -298,7 +298,7 @@ func TestP5_SlowHandlerIsNoThief(t *testing.T) {
 	})
 }
 
-func TestP5_RoleChangeRotatesOwnSession(t *testing.T) {
+func TestP05_RoleChangeRotatesOwnSession(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		admin := w.loggedIn("admin")
 		first := admin.token()
@@ -318,7 +318,7 @@ func TestP5_RoleChangeRotatesOwnSession(t *testing.T) {
 }
 
 // Another person's change of one's role rotates at the next request that can carry the token.
-func TestP5_RoleChangeByOthersRotates(t *testing.T) {
+func TestP05_RoleChangeByOthersRotates(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		admin, user := w.loggedIn("admin"), w.loggedIn("user")
 		first := user.token()
@@ -332,7 +332,7 @@ func TestP5_RoleChangeByOthersRotates(t *testing.T) {
 	})
 }
 
-func TestP5_OtherUpdatesKeepTheToken(t *testing.T) {
+func TestP05_OtherUpdatesKeepTheToken(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		b := w.loggedIn("user")
 		first := b.token()
@@ -345,7 +345,7 @@ func TestP5_OtherUpdatesKeepTheToken(t *testing.T) {
 	})
 }
 
-func TestP5_RenewalsCutOffEarlierTokens(t *testing.T) {
+func TestP05_RenewalsCutOffEarlierTokens(t *testing.T) {
 	renewals := map[string]func(b *browser) answer{
 		"login":      func(b *browser) answer { return b.login("user") },
 		"step-up":    func(b *browser) answer { return b.post("/step-up", "") },
@@ -377,7 +377,7 @@ func TestP5_RenewalsCutOffEarlierTokens(t *testing.T) {
 }
 
 // A job holds no token: it notes that a rotation is due.
-func TestP5_JobsSetDue(t *testing.T) {
+func TestP05_JobsSetDue(t *testing.T) {
 	job := nguard.WithActor(context.Background(), "job:test")
 	jobs := map[string]func(w *world, id string) error{
 		"session": func(w *world, id string) error {
@@ -421,7 +421,7 @@ func TestP5_JobsSetDue(t *testing.T) {
 // The simulation: three tabs with one cookie jar use a service for eight hours. Requests overlap, replies
 // arrive in any order, and one in a hundred is lost on the way. No honest session may end by it, whatever
 // the seed; and at the end of the day each old token that a thief could have kept ends the session.
-func TestP5_ThreeTabsForEightHours(t *testing.T) {
+func TestP05_ThreeTabsForEightHours(t *testing.T) {
 	for seed := uint64(1); seed <= 8; seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			c := &frozen{t: time.Now().UTC()}
@@ -575,7 +575,7 @@ func (d *day) run() {
 }
 
 // The first token has no predecessor whose grace could be cut short.
-func TestP5_FirstRefreshRotatesAtOnce(t *testing.T) {
+func TestP05_FirstRefreshRotatesAtOnce(t *testing.T) {
 	eachFrozen(t, func(t *testing.T, w *world, _ *frozen) {
 		b := w.loggedIn("user")
 		first := b.token()

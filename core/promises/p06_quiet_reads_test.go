@@ -179,7 +179,7 @@ func silent(t *testing.T, a answer) {
 	}
 }
 
-func TestP6_SteadyStateIsOneLoad(t *testing.T) {
+func TestP06_SteadyStateIsOneLoad(t *testing.T) {
 	var s *spy
 	eachFrozen(t, func(t *testing.T, w *world, _ *frozen) {
 		b := w.loggedIn("user")
@@ -199,7 +199,7 @@ func TestP6_SteadyStateIsOneLoad(t *testing.T) {
 	}, watched(&s))
 }
 
-func TestP6_IdleClockOncePerInterval(t *testing.T) {
+func TestP06_IdleClockOncePerInterval(t *testing.T) {
 	var s *spy
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		b := w.loggedIn("user")
@@ -217,7 +217,7 @@ func TestP6_IdleClockOncePerInterval(t *testing.T) {
 	}, watched(&s))
 }
 
-func TestP6_SeenMarkOncePerRotation(t *testing.T) {
+func TestP06_SeenMarkOncePerRotation(t *testing.T) {
 	var s *spy
 	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		b := w.loggedIn("user")
@@ -239,7 +239,7 @@ func TestP6_SeenMarkOncePerRotation(t *testing.T) {
 	}, watched(&s))
 }
 
-func TestP6_ReStampOncePerChange(t *testing.T) {
+func TestP06_ReStampOncePerChange(t *testing.T) {
 	var s *spy
 	eachFrozen(t, func(t *testing.T, w *world, _ *frozen) {
 		b, phone := w.loggedIn("user"), w.loggedIn("user")
@@ -263,7 +263,7 @@ func TestP6_ReStampOncePerChange(t *testing.T) {
 	}, watched(&s))
 }
 
-func TestP6_VisitorsCreateNothing(t *testing.T) {
+func TestP06_VisitorsCreateNothing(t *testing.T) {
 	var s *spy
 	eachFrozen(t, func(t *testing.T, w *world, _ *frozen) {
 		h := w.handler()
@@ -288,7 +288,7 @@ func TestP6_VisitorsCreateNothing(t *testing.T) {
 }
 
 // An update whose every value is the present one changes nothing and writes nothing.
-func TestP6_SameValueWritesNothing(t *testing.T) {
+func TestP06_SameValueWritesNothing(t *testing.T) {
 	var s *spy
 	eachFrozen(t, func(t *testing.T, w *world, _ *frozen) {
 		b := w.loggedIn("user")

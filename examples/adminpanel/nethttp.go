@@ -3,8 +3,11 @@ package main
 import (
 	_ "embed"
 	"encoding/json"
+	"html"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	"github.com/nguard-go/nguard/audit"
@@ -23,13 +26,14 @@ func netHTTP(a *app) http.Handler {
 }
 
 //go:embed page.html
-var pageHTML []byte
+var pageHTML string
 
-func page(w http.ResponseWriter, _ *http.Request) {
+// page names the address that it was opened at in its commands.
+func page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(pageHTML) // the reader has left
+	_, _ = io.WriteString(w, strings.ReplaceAll(pageHTML, "localhost:8080", html.EscapeString(r.Host))) // the reader may have left
 }
 
 func (a *app) healthz(w http.ResponseWriter, r *http.Request) {

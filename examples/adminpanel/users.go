@@ -10,11 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/policy/ratelimit"
 )
 
 // users is the application's users table: what nguard needs to log people in and to change them. A real
@@ -125,7 +127,7 @@ func (u *users) all(ctx context.Context) ([]map[string]string, error) {
 // Identify finds the account by e-mail address. For an unknown one the address itself stands, so that
 // limits treat both alike.
 func (u *users) Identify(ctx context.Context, c nguard.Credentials) (string, error) {
-	email := strings.ToLower(strings.TrimSpace(c.Get("email")))
+	email := ratelimit.FoldAccount(c.Get("email"))
 	if email == "" || c.Get("password") == "" {
 		return "", nguard.ErrMissingCredentials
 	}
@@ -146,12 +148,19 @@ func clip(s string) string {
 
 // Authenticate verifies the password. An unknown or disabled account costs the same hash.
 func (u *users) Authenticate(ctx context.Context, c nguard.Credentials) (nguard.User, error) {
-	p, stored, err := u.find(ctx, "email", strings.TrimSpace(c.Get("email")))
+	p, stored, err := u.find(ctx, "email", ratelimit.FoldAccount(c.Get("email")))
 	switch {
 	case errors.Is(err, nguard.ErrNoUser):
 		stored = dummy
 	case err != nil:
 		return nguard.User{}, err
+	}
+	// Each hash takes 19 MiB: as many at once as there are processors, or a burst of guesses takes them all.
+	select {
+	case hashing <- struct{}{}:
+		defer func() { <-hashing }()
+	case <-ctx.Done():
+		return nguard.User{}, ctx.Err()
 	}
 	if right := verify(c.Get("password"), stored); !right || err != nil || p.Disabled {
 		return nguard.User{}, nguard.ErrBadCredentials
@@ -214,6 +223,8 @@ const (
 	hashMemory = 19 << 10
 	hashLength = 32
 )
+
+var hashing = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 // dummy is verified when there is no account, so that both cost the same.
 var dummy = hash("no such account")

@@ -78,6 +78,11 @@ func network(ip netip.Addr, v4, v6 int) (bytes [16]byte, ok bool) {
 	return bytes, true
 }
 
+// FoldAccount is the one spelling by which rules keyed by account count a name. An Authenticator's Identify
+// that compares names by it finds a known account under every spelling that shares its count; comparing by
+// another rule would let the count tell which accounts exist.
+func FoldAccount(name string) string { return string(appendFolded(nil, name)) }
+
 // appendFolded appends an account's name so that spellings that people, databases and mail systems
 // take for one another share one count (checklist I7): letter case is folded as strings.EqualFold
 // does, white space is dropped at the ends and becomes one space inside, control and invisible

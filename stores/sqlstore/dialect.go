@@ -68,52 +68,55 @@ func (d *Dialect) Schema() fs.FS {
 }
 
 // SQLite is the dialect of SQLite 3.37 and later.
-var SQLite = &Dialect{
-	dir:     "migrations/sqlite",
-	busy:    sqliteBusy,
-	refused: sqliteRefused,
-	sql: [ops]string{
-		// No row is touched when the user's revoke mark is another one.
-		opAdmit: `INSERT INTO nguard_epochs (owner, change_mark, revoke_mark, open_count, bumped_at, keep_until)
+var SQLite = sqlite()
+
+func sqlite() *Dialect {
+	return &Dialect{
+		dir:     "migrations/sqlite",
+		busy:    sqliteBusy,
+		refused: sqliteRefused,
+		sql: [ops]string{
+			// No row is touched when the user's revoke mark is another one.
+			opAdmit: `INSERT INTO nguard_epochs (owner, change_mark, revoke_mark, open_count, bumped_at, keep_until)
 			VALUES (?, ?, ?, 0, ?, ?)
 			ON CONFLICT (owner) DO UPDATE SET keep_until = max(keep_until, excluded.keep_until)
 			WHERE revoke_mark = excluded.revoke_mark`,
-		opPurge:  `DELETE FROM nguard_sessions WHERE owner = ? AND (expires <= ? OR revoke_mark <> ?)`,
-		opLive:   `SELECT id FROM nguard_sessions WHERE owner = ? AND id <> ? ORDER BY created, id`,
-		opStands: `SELECT version FROM nguard_sessions WHERE id = ? AND owner = ?`,
-		opInsert: `INSERT INTO nguard_sessions
+			opPurge:  `DELETE FROM nguard_sessions WHERE owner = ? AND (expires <= ? OR revoke_mark <> ?)`,
+			opLive:   `SELECT id FROM nguard_sessions WHERE owner = ? AND id <> ? ORDER BY created, id`,
+			opStands: `SELECT version FROM nguard_sessions WHERE id = ? AND owner = ?`,
+			opInsert: `INSERT INTO nguard_sessions
 			(id, owner, version, cur, prev, salt, last_seen, seen_at, expires, created, revoke_mark, record)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO NOTHING`,
 
-		opGet: `SELECT s.id, s.owner, s.version, s.cur, s.prev, s.salt, s.last_seen, s.seen_at, s.expires, s.record,
+			opGet: `SELECT s.id, s.owner, s.version, s.cur, s.prev, s.salt, s.last_seen, s.seen_at, s.expires, s.record,
 				e.change_mark, e.revoke_mark, e.open_count
 			FROM nguard_sessions AS s JOIN nguard_epochs AS e ON e.owner = s.owner
 			WHERE s.id = ?`,
-		opList: `SELECT s.id, s.owner, s.version, s.cur, s.prev, s.salt, s.last_seen, s.seen_at, s.expires, s.record,
+			opList: `SELECT s.id, s.owner, s.version, s.cur, s.prev, s.salt, s.last_seen, s.seen_at, s.expires, s.record,
 				e.change_mark, e.revoke_mark, e.open_count
 			FROM nguard_sessions AS s JOIN nguard_epochs AS e ON e.owner = s.owner
 			WHERE s.owner = ? AND s.id > ? ORDER BY s.id LIMIT ?`,
 
-		// Marks made since the row was loaded stay: the later last_seen with its expires, and seen_at
-		// while the token is the same.
-		opSwap: `UPDATE nguard_sessions SET
+			// Marks made since the row was loaded stay: the later last_seen with its expires, and seen_at
+			// while the token is the same.
+			opSwap: `UPDATE nguard_sessions SET
 				version = ?1, prev = ?3, salt = ?4, revoke_mark = ?8, record = ?9,
 				expires = CASE WHEN last_seen > ?5 THEN expires ELSE ?7 END,
 				last_seen = max(last_seen, ?5),
 				seen_at = CASE WHEN cur = ?2 AND seen_at <> 0 THEN seen_at ELSE ?6 END,
 				cur = ?2
 			WHERE id = ?10 AND owner = ?11 AND version = ?12`,
-		opMark: `UPDATE nguard_sessions SET
+			opMark: `UPDATE nguard_sessions SET
 				expires = CASE WHEN last_seen < ?1 THEN ?2 ELSE expires END,
 				last_seen = max(last_seen, ?1),
 				seen_at = CASE WHEN seen_at = 0 AND cur = ?4 THEN ?3 ELSE seen_at END
 			WHERE id = ?5 AND owner = ?6`,
-		opDelete: `DELETE FROM nguard_sessions WHERE id = ? AND owner = ?`,
-		opExists: `SELECT 1 FROM nguard_sessions WHERE id = ? AND owner = ?`,
+			opDelete: `DELETE FROM nguard_sessions WHERE id = ? AND owner = ?`,
+			opExists: `SELECT 1 FROM nguard_sessions WHERE id = ? AND owner = ?`,
 
-		opEpoch: `SELECT change_mark, revoke_mark, open_count FROM nguard_epochs WHERE owner = ?`,
-		opBump: `INSERT INTO nguard_epochs (owner, change_mark, revoke_mark, open_count, bumped_at, keep_until)
+			opEpoch: `SELECT change_mark, revoke_mark, open_count FROM nguard_epochs WHERE owner = ?`,
+			opBump: `INSERT INTO nguard_epochs (owner, change_mark, revoke_mark, open_count, bumped_at, keep_until)
 			VALUES (?1, ?2 + ?4, ?3 + ?5, max(0, ?6), ?7, ?8)
 			ON CONFLICT (owner) DO UPDATE SET
 				change_mark = change_mark + ?4, revoke_mark = revoke_mark + ?5,
@@ -121,24 +124,25 @@ var SQLite = &Dialect{
 				bumped_at = max(bumped_at, ?7), keep_until = max(keep_until, ?8)
 			RETURNING change_mark, revoke_mark, open_count`,
 
-		opSweep: `DELETE FROM nguard_sessions WHERE id IN
+			opSweep: `DELETE FROM nguard_sessions WHERE id IN
 			(SELECT id FROM nguard_sessions WHERE expires <= ? ORDER BY expires LIMIT ?)`,
-		opSettle: `UPDATE nguard_epochs SET open_count = 0, change_mark = change_mark + 1,
+			opSettle: `UPDATE nguard_epochs SET open_count = 0, change_mark = change_mark + 1,
 				bumped_at = max(bumped_at, ?1), keep_until = max(keep_until, ?2)
 			WHERE owner IN
 			(SELECT owner FROM nguard_epochs WHERE open_count > 0 AND bumped_at <= ?3 LIMIT ?4)`,
-		opForget: `DELETE FROM nguard_epochs WHERE owner IN
+			opForget: `DELETE FROM nguard_epochs WHERE owner IN
 			(SELECT e.owner FROM nguard_epochs AS e WHERE e.keep_until <= ?1
 				AND NOT EXISTS (SELECT 1 FROM nguard_sessions AS s WHERE s.owner = e.owner) LIMIT ?2)`,
 
-		opLock: `UPDATE nguard_epochs SET open_count = open_count WHERE owner = ''`,
+			opLock: `UPDATE nguard_epochs SET open_count = open_count WHERE owner = ''`,
 
-		opVersions: `CREATE TABLE IF NOT EXISTS nguard_session_migrations
+			opVersions: `CREATE TABLE IF NOT EXISTS nguard_session_migrations
 			(version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL) STRICT`,
-		opHold:    `UPDATE nguard_session_migrations SET name = name WHERE version = 0`,
-		opVersion: `SELECT coalesce(max(version), 0) FROM nguard_session_migrations`,
-		opNote:    `INSERT INTO nguard_session_migrations (version, name) VALUES (?, ?)`,
-	},
+			opHold:    `UPDATE nguard_session_migrations SET name = name WHERE version = 0`,
+			opVersion: `SELECT coalesce(max(version), 0) FROM nguard_session_migrations`,
+			opNote:    `INSERT INTO nguard_session_migrations (version, name) VALUES (?, ?)`,
+		},
+	}
 }
 
 // The result codes of SQLite, and the words for those drivers that have no method Code.
