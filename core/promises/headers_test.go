@@ -140,8 +140,9 @@ func TestP10_HeadersOnEveryStatusAndLayer(t *testing.T) {
 		{"logout", 200, w.written("POST", "/api/auth/logout", "", sameOrigin, me), []string{"Set-Cookie", version}},
 	} {
 		t.Run(fmt.Sprintf("%d %s", c.status, c.what), func(t *testing.T) {
-			if strings.Contains(c.raw, "{etag of root}") {
-				c.raw = strings.Replace(c.raw, "{etag of root}", w.sends(w.written("GET", "/api/auth/session", "", root)).header.Get("Etag"), 1)
+			const placeholder = "{etag of root}"
+			if before, after, found := strings.Cut(c.raw, placeholder); found {
+				c.raw = before + w.sends(w.written("GET", "/api/auth/session", "", root)).header.Get("Etag") + after
 			}
 			r := w.sends(c.raw)
 			r.t = t

@@ -23,7 +23,7 @@ import (
 // moves it, so that limits count the same on a slow machine.
 func steps(now func() time.Time) func() time.Time {
 	start := time.Now()
-	return func() time.Time { return start.Add(now().Sub(time.Now()).Round(time.Second)) }
+	return func() time.Time { return start.Add(time.Until(now()).Round(time.Second)) }
 }
 
 // defaultLimits are those of ratelimit.Defaults on a clock of the test's, so that waiting costs nothing.
