@@ -53,7 +53,8 @@ func TestObserve(t *testing.T) {
 			}
 		}
 		b.get("/who").expect(200)
-		if ops := s.take(); !slices.Equal(ops, []string{"store.load"}) {
+		// The backlog writes its records, such as that of the start, whenever it comes to it.
+		if ops := slices.DeleteFunc(s.take(), func(op string) bool { return op == "sink.record" }); !slices.Equal(ops, []string{"store.load"}) {
 			t.Errorf("a read: observed %v, want one store.load", ops)
 		}
 		b.post("/api/auth/update", `{"theme":"dark"}`).expect(200)
