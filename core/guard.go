@@ -279,10 +279,15 @@ func (g *Guard) CookieName() string { return g.cookie.name }
 // Now is the guard's clock.
 func (g *Guard) Now() time.Time { return g.now() }
 
-// Shutdown records the end, writes what has been held back, and stops sweeping. Call it after the
+// Shutdown records the end, writes what has been held back, and stops sweeping: when it returns nil, nothing
+// of the guard uses the store any more. Call it after the
 // server has stopped taking requests. The error says what could not be written before ctx ended.
 func (g *Guard) Shutdown(ctx context.Context) error {
+	first := g.stop.Err() == nil
 	g.stopped()
+	for first && ctx.Err() == nil && !g.sweeping.CompareAndSwap(false, true) { // kept: nothing sweeps any more
+		pause(ctx, time.Millisecond)
+	}
 	g.flushNoise(ctx)
 	held := g.flushSpill(ctx)
 	last := make(chan error, 1) // on a goroutine that can be left behind: a sink may hang

@@ -43,16 +43,17 @@ type comparison struct {
 	peer         string
 	budget       float64 // ours/theirs
 	wall         bool    // in time on the clock; else in CPU time, that of the collector included
+	heavy        bool    // takes long to set up
 }
 
 func comparisons() []comparison {
 	return []comparison{
-		{"memory: read a session", guardRead(memoryStore), scsRead(func(testing.TB) scs.Store { return scsmem.NewWithCleanupInterval(0) }, 0), "scs LoadAndSave, memstore", 0.05, false},
-		{"SQLite: load", sqliteLoad, bareSelect, "one bare prepared SELECT of the row", 1.3, false},
-		{"SQLite: read with idle limit", guardRead(sqliteStore), scsRead(scsSQLite, time.Hour), "scs LoadAndSave with IdleTimeout, SQLite", 0.25, false},
-		{"memory: 1M sessions, read", loadOf(1_000_000), loadOf(1_000), "a memory store with 1000 sessions", 2, true},
-		{"limiter: take, one key", take(1), ululeTake(1), "ulule memory store", 0.6, false},
-		{"limiter: take, a million keys", take(1_000_000), ululeTake(1_000_000), "ulule memory store", 0.6, false},
+		{"memory: read a session", guardRead(memoryStore), scsRead(func(testing.TB) scs.Store { return scsmem.NewWithCleanupInterval(0) }, 0), "scs LoadAndSave, memstore", 0.05, false, false},
+		{"SQLite: load", sqliteLoad, bareSelect, "one bare prepared SELECT of the row", 1.3, false, false},
+		{"SQLite: read with idle limit", guardRead(sqliteStore), scsRead(scsSQLite, time.Hour), "scs LoadAndSave with IdleTimeout, SQLite", 0.25, false, false},
+		{"memory: 1M sessions, read", loadOf(1_000_000), loadOf(1_000), "a memory store with 1000 sessions", 2, true, true},
+		{"limiter: take, one key", take(1), ululeTake(1), "ulule memory store", 0.6, false, false},
+		{"limiter: take, a million keys", take(1_000_000), ululeTake(1_000_000), "ulule memory store", 0.6, false, true},
 	}
 }
 
@@ -148,6 +149,7 @@ func loggedIn(b testing.TB, store nguard.Store) (*nguard.Guard, string) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() { _ = g.Shutdown(context.Background()) }) // before the database is closed
 	ctx := nguard.WithActor(context.Background(), "bench")
 	token, s, err := g.Login(ctx, "user-1", nguard.LoginOptions{})
 	if err != nil {
