@@ -17,6 +17,7 @@ package httpguard
 import (
 	"net/http"
 
+	"github.com/nguard-go/nguard/adapters/internal/nethttp"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/endpoints"
 )
@@ -30,7 +31,7 @@ type Middleware = func(http.Handler) http.Handler
 func Sessions(g *nguard.Guard) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			with(g, w, r, func(_ *exchange, _ *nguard.Request, r *http.Request) { next.ServeHTTP(w, r) })
+			with(g, w, r, func(_ *nethttp.Exchange, _ *nguard.Request, r *http.Request) { next.ServeHTTP(w, r) })
 		})
 	}
 }
@@ -46,7 +47,7 @@ func Endpoints(g *nguard.Guard, except ...string) Middleware {
 				next.ServeHTTP(w, r)
 				return
 			}
-			with(g, w, r, func(x *exchange, req *nguard.Request, _ *http.Request) { set.Serve(x, req) })
+			with(g, w, r, func(x *nethttp.Exchange, req *nguard.Request, _ *http.Request) { set.Serve(x, req) })
 		})
 	}
 }
@@ -60,7 +61,7 @@ func Require(g *nguard.Guard, p nguard.Policy) Middleware {
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			with(g, w, r, func(x *exchange, req *nguard.Request, r *http.Request) {
+			with(g, w, r, func(x *nethttp.Exchange, req *nguard.Request, r *http.Request) {
 				if err := req.Authorize(r.Context(), p, nil); err != nil {
 					g.Refuse(x, err)
 					return
@@ -79,7 +80,7 @@ func Limit(g *nguard.Guard, l nguard.Limiter) Middleware {
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			with(g, w, r, func(x *exchange, req *nguard.Request, r *http.Request) {
+			with(g, w, r, func(x *nethttp.Exchange, req *nguard.Request, r *http.Request) {
 				if err := req.Limit(r.Context(), l); err != nil {
 					g.Refuse(x, err)
 					return
@@ -100,7 +101,7 @@ func From(r *http.Request) *nguard.Request {
 // Fail answers with the JSON of an error, or sends a page to Config.LoginPage: for handlers that got an
 // error from nguard. Do not write to w before or after it.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
-	x := newExchange(w, r)
+	x := &nethttp.Exchange{W: w, R: r}
 	if req := From(r); req != nil {
 		req.Guard().Refuse(x, err)
 		return
@@ -109,8 +110,8 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // with runs fn with the Request of this guard: the one in the context, or a new one that ends with fn.
-func with(g *nguard.Guard, w http.ResponseWriter, r *http.Request, fn func(*exchange, *nguard.Request, *http.Request)) {
-	x := newExchange(w, r)
+func with(g *nguard.Guard, w http.ResponseWriter, r *http.Request, fn func(*nethttp.Exchange, *nguard.Request, *http.Request)) {
+	x := &nethttp.Exchange{W: w, R: r}
 	if req, ok := g.Of(r.Context()); ok {
 		fn(x, req, r)
 		return
@@ -121,5 +122,5 @@ func with(g *nguard.Guard, w http.ResponseWriter, r *http.Request, fn func(*exch
 		g.Refuse(x, err)
 		return
 	}
-	fn(x, req, x.r)
+	fn(x, req, x.R)
 }

@@ -43,6 +43,28 @@ func (s *Set) Owns(path string) bool {
 	return ok && !slices.Contains(s.except, name)
 }
 
+// Below returns path as the endpoints know it when they are mounted by the route pattern of a framework,
+// such as "/app", "/t/:tenant" or "/app/api/auth/*": without as many segments as stand before theirs. What
+// does not lead to them there is returned as it is. It is for adapters of frameworks that do not cut the
+// path of a mount.
+func Below(pattern, path string) string {
+	mount, _, _ := strings.Cut(pattern, Prefix)
+	mount = strings.Trim(mount, "/")
+	rest := path
+	for mount != "" && rest != "" {
+		_, mount, _ = strings.Cut(mount, "/")
+		end := strings.IndexByte(rest[1:], '/')
+		if end < 0 {
+			return path
+		}
+		rest = rest[1+end:]
+	}
+	if !strings.HasPrefix(rest, Prefix) {
+		return path
+	}
+	return rest
+}
+
 // Serve answers a request that Owns has claimed.
 func (s *Set) Serve(x nguard.Exchange, r *nguard.Request) {
 	c := &call{guard: s.guard, x: x, r: r, line: x.Line()}

@@ -17,6 +17,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var programs = map[string][]string{
 	"light":     {"core", "policy", "audit", "adapters/httpguard", "stores/memstore", "stores/sqlstore"},
 	"ratelimit": {"policy/ratelimit"},
+	"gin":       {"adapters/ginguard"},
+	"fiber":     {"adapters/fiberguard"},
 }
 
 // TestWeight compares what a program reaches, the tests of what it imports included, with a golden file:

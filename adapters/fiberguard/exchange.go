@@ -1,0 +1,146 @@
+package fiberguard
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/core/endpoints"
+)
+
+// exchange is nguard.Exchange over a fiber context. What fasthttp gives points into buffers that the next
+// request on the connection overwrites, so every string and slice is copied here, once, at the edge.
+type exchange struct {
+	c      *fiber.Ctx
+	ctx    context.Context
+	values [2]string // room for the lines of a header, which would be an allocation each
+}
+
+var _ nguard.Exchange = (*exchange)(nil)
+
+// newExchange takes the context that fiber's users can set. It is never the fasthttp.RequestCtx, whose values
+// belong to the next request afterwards; where nobody has set one it is never cancelled either, and each
+// call of the engine to a store has a deadline of its own.
+func newExchange(c *fiber.Ctx) *exchange { return &exchange{c: c, ctx: c.UserContext()} }
+
+func (x *exchange) Context() context.Context { return x.ctx }
+
+// Line reads the connection, never Secure, Hostname or IP of fiber, which believe forwarded headers when
+// they are set up to.
+func (x *exchange) Line() nguard.Line {
+	conn := x.c.Context()
+	uri := conn.URI()
+	l := nguard.Line{Method: method(x.c.Method()), Path: x.path(), Host: string(uri.Host()), Query: len(uri.QueryString()) > 0, TLS: conn.IsTLS()}
+	if peer, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		l.Peer, _ = netip.AddrFromSlice(peer.IP)
+		l.Peer = l.Peer.WithZone(peer.Zone)
+	}
+	return l
+}
+
+// path is the path as net/http decodes it, below the mount. What cannot be decoded leads nowhere as it is.
+func (x *exchange) path() string {
+	p := endpoints.Below(x.c.Route().Path, string(x.c.Context().URI().PathOriginal()))
+	if strings.Contains(p, "%") {
+		if decoded, err := url.PathUnescape(p); err == nil {
+			return decoded
+		}
+	}
+	return p
+}
+
+// method copies, without an allocation where it is a usual one.
+func method(m string) string {
+	for _, known := range fiber.DefaultMethods {
+		if m == known {
+			return known
+		}
+	}
+	return strings.Clone(m)
+}
+
+// Header reads the lines as they came. What fasthttp makes of them will not do: of a repeated Content-Type or
+// Host it keeps the last, and once anybody has asked for a cookie, all Cookie lines are one, without
+// their quotes, and a nameless "=__Host-x" has become "__Host-x". A request that was made in memory, by an
+// adapter from net/http, has no raw lines.
+func (x *exchange) Header(name string) []string {
+	h := &x.c.Context().Request.Header
+	lines := x.values[:0:len(x.values)]
+	raw := h.RawHeaders()
+	if len(raw) == 0 {
+		for _, v := range h.PeekAll(name) {
+			lines = append(lines, string(v))
+		}
+		return lines
+	}
+	for len(raw) > 0 {
+		var line []byte
+		line, raw, _ = bytes.Cut(raw, []byte("\n"))
+		if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
+			lines = append(lines, string(bytes.Trim(line[len(name)+1:], " \t\r")))
+		}
+	}
+	return lines
+}
+
+// Body is the body as sent: fiber's own Body inflates it, to any size.
+func (x *exchange) Body(max int64) ([]byte, error) {
+	r := &x.c.Context().Request
+	if !r.IsBodyStream() {
+		if int64(len(r.Body())) > max {
+			return nil, nguard.ErrTooLarge
+		}
+		return bytes.Clone(r.Body()), nil
+	}
+	b, err := io.ReadAll(io.LimitReader(r.BodyStream(), max+1))
+	if int64(len(b)) > max {
+		return nil, nguard.ErrTooLarge
+	}
+	if err != nil {
+		return nil, errors.Join(nguard.ErrMalformed, err)
+	}
+	return b, nil
+}
+
+func (x *exchange) SetHeader(name, value string) { x.c.Context().Response.Header.Set(name, value) }
+
+// AddHeader adds a line. fiber's Append would join it to the one before.
+func (x *exchange) AddHeader(name, value string) {
+	h := &x.c.Context().Response.Header
+	for _, line := range h.PeekAll(name) {
+		if string(line) == value {
+			return
+		}
+	}
+	h.Add(name, value)
+}
+
+// SetCookie adds a line of its own: joined to another by a comma, both would be lost.
+func (x *exchange) SetCookie(name, line string) {
+	h := &x.c.Context().Response.Header
+	h.DelCookie(name)
+	h.Add(fiber.HeaderSetCookie, line)
+}
+
+// Started is never true here: fasthttp sends what handlers wrote when they have returned.
+func (x *exchange) Started() bool { return false }
+
+func (x *exchange) Respond(status int, body []byte) error {
+	x.c.Context().Response.Header.SetStatusCode(status)
+	x.c.Context().Response.SetBodyRaw(body)
+	return nil
+}
+
+// Bind reaches the handlers that follow by c.UserContext.
+func (x *exchange) Bind(ctx context.Context) {
+	x.ctx = ctx
+	x.c.SetUserContext(ctx)
+}

@@ -1,0 +1,121 @@
+// Package fiberguard puts nguard in front of fiber v2 handlers.
+//
+//	app := fiber.New()
+//	app.Use(fiberguard.Sessions(guard), fiberguard.Endpoints(guard))
+//	app.Get("/account", fiberguard.Require(guard, policy.SignedIn), account)
+//
+// [Sessions] finds the session of each request; handlers get it by [From]. [Endpoints] answers
+// /api/auth/*, [Require] asks policies, [Limit] a rate limiter, and [Fail] turns any error into the JSON
+// that browser clients know. All are fiber.Handler: for the app, for a group, or for one route. What they
+// refuse is answered by them: no ErrorHandler is needed for it.
+//
+// Give c.UserContext() to what a handler calls, not c.Context(): that is the connection's, and belongs to the
+// next request afterwards. fiber does not cancel it when the client leaves; calls to stores have deadlines
+// of their own. Whose forwarded headers count is said by nguard.Config.Proxies alone, as with all
+// adapters, and not by fiber's ProxyHeader. What nguard returns may be kept: it never points into fiber's
+// buffers.
+//
+// A body that is streamed is written after the handler has returned. Change the session before that, and read
+// what the stream needs of it: in the stream a Request is nguard.ErrTooLate.
+package fiberguard
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/core/endpoints"
+)
+
+// Sessions finds and judges the session of each request and keeps it in the UserContext. Requests without a
+// session pass; writes from other origins are refused with 403. Use it once, around everything that uses
+// sessions.
+func Sessions(g *nguard.Guard) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		return with(g, c, func(*exchange, *nguard.Request) error { return c.Next() })
+	}
+}
+
+// Endpoints answers everything under /api/auth/, unknown paths with 404, and passes the rest on. The names
+// in except, such as "login", are passed on too, for handlers of the application's own. It works after
+// [Sessions] and without it, for an app, a group and a mounted app, and as the handler of a route such as
+// "/app/api/auth/*".
+func Endpoints(g *nguard.Guard, except ...string) fiber.Handler {
+	set := endpoints.New(g, except...)
+	return func(c *fiber.Ctx) error {
+		if !set.Owns(newExchange(c).path()) {
+			return c.Next()
+		}
+		return with(g, c, func(x *exchange, r *nguard.Request) error {
+			set.Serve(x, r)
+			return nil
+		})
+	}
+}
+
+// Require lets a request pass if the policy allows it: 401 without a session that it needs, 403 when it
+// refuses, 503 when it cannot know. It works after [Sessions] and without it. A policy that the guard's
+// roles do not know, or nil, panics when the route is built, as fiber does for a bad handler.
+func Require(g *nguard.Guard, p nguard.Policy) fiber.Handler {
+	if err := g.CheckPolicy(p); err != nil {
+		panic("fiberguard: Require: " + err.Error())
+	}
+	return asking(g, func(r *nguard.Request, c *fiber.Ctx) error { return r.Authorize(c.UserContext(), p, nil) })
+}
+
+// Limit asks a limiter for each request: 429 with Retry-After when it refuses, 503 when it is down. It
+// works after [Sessions] and without it. A nil limiter panics when the route is built.
+func Limit(g *nguard.Guard, l nguard.Limiter) fiber.Handler {
+	if l == nil {
+		panic("fiberguard: Limit: the limiter is nil: give one, or nguard.Unlimited")
+	}
+	return asking(g, func(r *nguard.Request, c *fiber.Ctx) error { return r.Limit(c.UserContext(), l) })
+}
+
+// From returns the request's way to its session. On a route without middleware it is nil, and all its
+// methods say nguard.ErrNotInstalled.
+func From(c *fiber.Ctx) *nguard.Request {
+	r, _ := nguard.FromContext(c.UserContext())
+	return r
+}
+
+// Fail answers with the JSON of an error, or sends a page to Config.LoginPage: for handlers that got an error
+// from nguard. It returns nil, so that fiber's ErrorHandler has nothing to do:
+//
+//	return fiberguard.Fail(c, err)
+func Fail(c *fiber.Ctx, err error) error {
+	x := newExchange(c)
+	if r := From(c); r != nil {
+		r.Guard().Refuse(x, err)
+	} else {
+		nguard.Refuse(x, err)
+	}
+	return nil
+}
+
+// asking is middleware that asks before it passes a request on.
+func asking(g *nguard.Guard, ask func(*nguard.Request, *fiber.Ctx) error) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		return with(g, c, func(x *exchange, r *nguard.Request) error {
+			if err := ask(r, c); err != nil {
+				g.Refuse(x, err)
+				return nil
+			}
+			return c.Next()
+		})
+	}
+}
+
+// with runs fn with the Request of this guard: the one in the context, or a new one that ends with fn.
+func with(g *nguard.Guard, c *fiber.Ctx, fn func(*exchange, *nguard.Request) error) error {
+	x := newExchange(c)
+	if r, ok := g.Of(x.ctx); ok {
+		return fn(x, r)
+	}
+	r, err := g.Begin(x)
+	defer r.End()
+	if err != nil {
+		g.Refuse(x, err)
+		return nil
+	}
+	return fn(x, r)
+}

@@ -1,0 +1,112 @@
+// Package nethttp is nguard.Exchange over an http.ResponseWriter and an *http.Request, for the adapters of
+// frameworks that are built on net/http.
+package nethttp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"strconv"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// Exchange is nguard.Exchange over net/http. Strings of net/http are never reused, so none is copied. Its
+// zero value with W and R set is ready.
+type Exchange struct {
+	W http.ResponseWriter
+	// R is the request; [Exchange.Bind] replaces it.
+	R      *http.Request
+	sent   bool
+	values [4]string // room for the values of headers, which would be an allocation each
+	used   int
+}
+
+var _ nguard.Exchange = (*Exchange)(nil)
+
+func (x *Exchange) Context() context.Context { return x.R.Context() }
+
+func (x *Exchange) Line() nguard.Line {
+	l := nguard.Line{Method: x.R.Method, Path: x.R.URL.Path, Host: x.R.Host, TLS: x.R.TLS != nil, Query: x.R.URL.RawQuery != ""}
+	if peer, err := netip.ParseAddrPort(x.R.RemoteAddr); err == nil {
+		l.Peer = peer.Addr()
+	}
+	return l
+}
+
+func (x *Exchange) Header(name string) []string { return x.R.Header[name] }
+
+func (x *Exchange) Body(max int64) ([]byte, error) {
+	if x.R.Body == nil {
+		return nil, nil // only in tests that call a handler with http.NewRequest: a server gives http.NoBody
+	}
+	if x.R.ContentLength > max {
+		return nil, nguard.ErrTooLarge
+	}
+	b, err := io.ReadAll(io.LimitReader(x.R.Body, max+1))
+	if int64(len(b)) > max {
+		return nil, nguard.ErrTooLarge
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, nguard.ErrTooLarge
+	}
+	if err != nil {
+		return nil, errors.Join(nguard.ErrMalformed, err)
+	}
+	return b, nil
+}
+
+func (x *Exchange) SetHeader(name, value string) {
+	if x.used == len(x.values) {
+		x.W.Header()[name] = []string{value}
+		return
+	}
+	x.values[x.used] = value
+	x.W.Header()[name] = x.values[x.used : x.used+1 : x.used+1]
+	x.used++
+}
+
+func (x *Exchange) AddHeader(name, value string) {
+	for _, line := range x.W.Header()[name] {
+		if line == value {
+			return
+		}
+	}
+	if len(x.W.Header()[name]) == 0 {
+		x.SetHeader(name, value)
+		return
+	}
+	x.W.Header().Add(name, value)
+}
+
+func (x *Exchange) SetCookie(name, line string) {
+	lines := x.W.Header()["Set-Cookie"]
+	for i := range lines {
+		if own := name + "="; len(lines[i]) > len(own) && lines[i][:len(own)] == own {
+			lines[i] = line
+			return
+		}
+	}
+	x.W.Header().Add("Set-Cookie", line)
+}
+
+// Started is known for answers of nguard only: net/http does not tell.
+func (x *Exchange) Started() bool { return x.sent }
+
+func (x *Exchange) Respond(status int, body []byte) error {
+	x.sent = true
+	if len(body) > 0 {
+		x.SetHeader("Content-Length", strconv.Itoa(len(body)))
+	}
+	x.W.WriteHeader(status)
+	if x.R.Method == http.MethodHead || len(body) == 0 {
+		return nil
+	}
+	_, err := x.W.Write(body)
+	return err
+}
+
+func (x *Exchange) Bind(ctx context.Context) { x.R = x.R.WithContext(ctx) }
