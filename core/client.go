@@ -19,9 +19,14 @@ func (p proxies) trusts(a netip.Addr) bool {
 	return false
 }
 
+// peer reports whether the request came through a proxy that counts.
+func (p proxies) peer(x Exchange) bool {
+	return len(p) > 0 && p.trusts(x.Peer().Unmap().WithZone(""))
+}
+
 // client returns the address of the person, without zone and with mapped IPv4 unmapped.
-func (p proxies) client(x Exchange, peer netip.Addr) netip.Addr {
-	peer = peer.Unmap().WithZone("")
+func (p proxies) client(x Exchange) netip.Addr {
+	peer := x.Peer().Unmap().WithZone("")
 	if !p.trusts(peer) {
 		return peer
 	}
@@ -66,7 +71,7 @@ func (p proxies) scheme(x Exchange, l Line) (scheme string, certain bool) {
 	if l.TLS {
 		return "https", true
 	}
-	if p.trusts(l.Peer.Unmap().WithZone("")) {
+	if p.peer(x) {
 		if lines := x.Header("X-Forwarded-Proto"); len(lines) == 1 {
 			switch strings.ToLower(strings.TrimSpace(lines[0])) {
 			case "https":

@@ -14,6 +14,9 @@ type Exchange interface {
 	Context() context.Context
 	// Line describes the request.
 	Line() Line
+	// Peer is the address of the other end of the connection, whatever headers say; invalid where there is
+	// none.
+	Peer() netip.Addr
 	// Header returns all lines of a request header, in order, unparsed. The name is in canonical form.
 	Header(name string) []string
 	// Body reads the raw body, never inflated. ErrTooLarge: it has more than max bytes; no more than one
@@ -42,8 +45,6 @@ type Line struct {
 	Host string
 	// Query reports whether the target has a query string.
 	Query bool
-	// Peer is the address of the other end of the connection; invalid where there is none.
-	Peer netip.Addr
-	// TLS reports whether that connection is encrypted.
+	// TLS reports whether the connection is encrypted.
 	TLS bool
 }

@@ -26,12 +26,12 @@ func FuzzToken(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got, ok := parseToken(s)
+		got, _, ok := parseToken(s)
 		if !ok {
 			// Whatever 48 bytes the text begins with have a token: it is another spelling, or the check is wrong.
 			var own token
 			copy(own.raw[:], s)
-			again, ok := parseToken(own.String())
+			again, _, ok := parseToken(own.String())
 			if !ok || again != own {
 				t.Fatalf("%q is not read back", own.String())
 			}
@@ -45,7 +45,7 @@ func FuzzToken(f *testing.F) {
 				if c == s[i] {
 					continue
 				}
-				if _, ok := parseToken(s[:i] + string(rune(c)) + s[i+1:]); ok {
+				if _, _, ok := parseToken(s[:i] + string(rune(c)) + s[i+1:]); ok {
 					t.Fatalf("a token with byte %d changed is accepted", i)
 				}
 			}
@@ -99,7 +99,7 @@ func FuzzCookie(f *testing.F) {
 		r := http.Request{Header: http.Header{"Cookie": lines}}
 		for _, other := range r.CookiesNamed(c.name) {
 			// net/http strips quotes and trims more kinds of space; a token has neither.
-			if _, ok := parseToken(other.Value); ok && !other.Quoted && !slices.Contains(own, other.Value) {
+			if _, _, ok := parseToken(other.Value); ok && !other.Quoted && !slices.Contains(own, other.Value) {
 				t.Fatalf("net/http sees the token %q, nguard %q", other.Value, own)
 			}
 			if other.Value != "" && !other.Quoted && strings.Trim(other.Value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == "" && got.value == "" &&
@@ -162,6 +162,7 @@ type headers http.Header
 func (h headers) Context() context.Context      { return context.Background() }
 func (h headers) Line() Line                    { return Line{} }
 func (h headers) Header(name string) []string   { return h[name] }
+func (h headers) Peer() netip.Addr              { return netip.Addr{} }
 func (h headers) Body(int64) ([]byte, error)    { return nil, nil }
 func (h headers) SetHeader(_, _ string)         {}
 func (h headers) AddHeader(_, _ string)         {}
@@ -169,6 +170,14 @@ func (h headers) SetCookie(_, _ string)         {}
 func (h headers) Started() bool                 { return false }
 func (h headers) Respond(_ int, _ []byte) error { return nil }
 func (h headers) Bind(context.Context)          {}
+
+// from is headers of a request from an address.
+type from struct {
+	headers
+	peer netip.Addr
+}
+
+func (f from) Peer() netip.Addr { return f.peer }
 
 // FuzzForwarded: nobody chooses the address that they are counted by.
 func FuzzForwarded(f *testing.F) {
@@ -188,7 +197,7 @@ func FuzzForwarded(f *testing.F) {
 		if b != "" {
 			lines = append(lines, b)
 		}
-		got := p.client(headers{"X-Forwarded-For": lines}, peer)
+		got := p.client(from{headers{"X-Forwarded-For": lines}, peer})
 		if got.Is4In6() || got.Zone() != "" {
 			t.Fatalf("%v has two spellings", got)
 		}
@@ -204,7 +213,7 @@ func FuzzForwarded(f *testing.F) {
 		// What a client writes stands left of what the proxy adds: it changes nothing once that names them.
 		for _, own := range []string{"203.0.113.77", "2001:db8::77", "203.0.113.77:1234", "[2001:db8::77]:1", " 203.0.113.77\t"} {
 			for _, lines := range [][]string{{a, b, own}, {a + "," + b + "," + own}, {a, b, own + ",10.1.1.1"}, {a, b, own, "10.1.1.1"}} {
-				if got := p.client(headers{"X-Forwarded-For": lines}, peer).String(); got != "203.0.113.77" && got != "2001:db8::77" {
+				if got := p.client(from{headers{"X-Forwarded-For": lines}, peer}).String(); got != "203.0.113.77" && got != "2001:db8::77" {
 					t.Fatalf("%q gave %v", lines, got)
 				}
 			}

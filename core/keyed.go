@@ -54,7 +54,7 @@ func (k *keyed) Create(ctx context.Context, r *Record, c Cap) (Created, error) {
 }
 
 func (k *keyed) Load(ctx context.Context, s string) (Found, error) {
-	t, ok := parseToken(s)
+	t, digest, ok := parseToken(s)
 	if !ok {
 		return Found{}, ErrMalformed
 	}
@@ -66,7 +66,6 @@ func (k *keyed) Load(ctx context.Context, s string) (Found, error) {
 	if row.Record == nil || row.ID != id {
 		return Found{}, fmt.Errorf("%w: row of another ID", ErrCorrupt)
 	}
-	digest := t.digest()
 	switch {
 	case subtle.ConstantTimeCompare(digest[:], row.Cur) == 1:
 		return found(row, epoch, Current, t, s), nil

@@ -218,7 +218,7 @@ func (r *Request) IP() netip.Addr {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ip.IsValid() && !r.closed {
-		r.ip = r.g.proxies.client(r.x, r.line.Peer)
+		r.ip = r.g.proxies.client(r.x)
 	}
 	return r.ip
 }
@@ -234,7 +234,7 @@ func (r *Request) ID() string {
 	if r.id != "" || r.closed {
 		return r.id
 	}
-	if r.g.proxies.trusts(r.line.Peer.Unmap().WithZone("")) {
+	if r.g.proxies.peer(r.x) {
 		if lines := r.x.Header("X-Request-Id"); len(lines) == 1 && lines[0] != "" {
 			r.id = clean(lines[0])
 			return r.id

@@ -21,7 +21,8 @@ import (
 type exchange struct {
 	c      *fiber.Ctx
 	ctx    context.Context
-	values [2]string // room for the lines of a header, which would be an allocation each
+	values [4]string // room for the lines of headers, which would be an allocation each
+	used   int
 }
 
 var _ nguard.Exchange = (*exchange)(nil)
@@ -38,12 +39,16 @@ func (x *exchange) Context() context.Context { return x.ctx }
 func (x *exchange) Line() nguard.Line {
 	conn := x.c.Context()
 	uri := conn.URI()
-	l := nguard.Line{Method: method(x.c.Method()), Path: x.path(), Host: string(uri.Host()), Query: len(uri.QueryString()) > 0, TLS: conn.IsTLS()}
-	if peer, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		l.Peer, _ = netip.AddrFromSlice(peer.IP)
-		l.Peer = l.Peer.WithZone(peer.Zone)
+	return nguard.Line{Method: method(x.c.Method()), Path: x.path(), Host: string(uri.Host()), Query: len(uri.QueryString()) > 0, TLS: conn.IsTLS()}
+}
+
+func (x *exchange) Peer() netip.Addr {
+	peer, ok := x.c.Context().RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
 	}
-	return l
+	a, _ := netip.AddrFromSlice(peer.IP) // no IP: no address
+	return a.WithZone(peer.Zone)
 }
 
 // path is the path as net/http decodes it, below the mount. What cannot be decoded leads nowhere as it is.
@@ -67,28 +72,29 @@ func method(m string) string {
 	return strings.Clone(m)
 }
 
-// Header reads the lines as they came. What fasthttp makes of them will not do: of a repeated Content-Type or
-// Host it keeps the last, and once anybody has asked for a cookie, all Cookie lines are one, without
-// their quotes, and a nameless "=__Host-x" has become "__Host-x". A request that was made in memory, by an
-// adapter from net/http, has no raw lines.
+// Header gives every line. Four headers are read as they came, since what fasthttp makes of them will not do:
+// of a repeated Content-Type, Host or User-Agent it keeps one, and once anybody has asked for a cookie, all
+// Cookie lines are one, without their quotes, and a nameless "=__Host-x" has become "__Host-x". A request that
+// was made in memory, such as by fiber's adaptor from net/http, has no raw lines.
 func (x *exchange) Header(name string) []string {
 	h := &x.c.Context().Request.Header
-	lines := x.values[:0:len(x.values)]
-	raw := h.RawHeaders()
-	if len(raw) == 0 {
+	lines := x.values[x.used:x.used]
+	switch raw := h.RawHeaders(); {
+	case len(raw) > 0 && (name == fiber.HeaderCookie || name == fiber.HeaderContentType || name == fiber.HeaderHost || name == fiber.HeaderUserAgent):
+		for len(raw) > 0 {
+			var line []byte
+			line, raw, _ = bytes.Cut(raw, []byte("\n"))
+			if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
+				lines = append(lines, string(bytes.Trim(line[len(name)+1:], " \t\r")))
+			}
+		}
+	default:
 		for _, v := range h.PeekAll(name) {
 			lines = append(lines, string(v))
 		}
-		return lines
 	}
-	for len(raw) > 0 {
-		var line []byte
-		line, raw, _ = bytes.Cut(raw, []byte("\n"))
-		if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
-			lines = append(lines, string(bytes.Trim(line[len(name)+1:], " \t\r")))
-		}
-	}
-	return lines
+	x.used = min(x.used+len(lines), len(x.values)) // the caller may hold the lines of two headers
+	return lines[:len(lines):len(lines)]
 }
 
 // Body is the body as sent: fiber's own Body inflates it, to any size.
@@ -110,11 +116,17 @@ func (x *exchange) Body(max int64) ([]byte, error) {
 	return b, nil
 }
 
-func (x *exchange) SetHeader(name, value string) { x.c.Context().Response.Header.Set(name, value) }
+func (x *exchange) SetHeader(name, value string) {
+	x.c.Context().Response.Header.SetCanonical([]byte(name), []byte(value))
+}
 
 // AddHeader adds a line. fiber's Append would join it to the one before.
 func (x *exchange) AddHeader(name, value string) {
 	h := &x.c.Context().Response.Header
+	if len(h.PeekCanonical([]byte(name))) == 0 {
+		x.SetHeader(name, value)
+		return
+	}
 	for _, line := range h.PeekAll(name) {
 		if string(line) == value {
 			return

@@ -22,7 +22,7 @@ import (
 // knows the format can make of any bytes.
 func forge(locator, secret []byte) string {
 	raw := append(append([]byte{}, locator...), secret...)
-	sum := sha256.Sum256(append([]byte("nguard check"), raw...))
+	sum := sha256.Sum256(append([]byte("nguard:"), raw...))
 	return base64.RawURLEncoding.EncodeToString(append(raw, sum[:6]...))
 }
 

@@ -49,6 +49,8 @@ type comparison struct {
 func comparisons() []comparison {
 	return []comparison{
 		{"memory: read a session", guardRead(memoryStore), scsRead(func(testing.TB) scs.Store { return scsmem.NewWithCleanupInterval(0) }, 0), "scs LoadAndSave, memstore", 0.05, false, false},
+		{"gin: read a session", ginRead, ginPeer, "gin-contrib/sessions, memstore", 0.05, false, false},
+		{"fiber: read a session", fiberRead, fiberPeer, "fiber v2 session, memory", 0.05, false, false},
 		{"SQLite: load", sqliteLoad, bareSelect, "one bare prepared SELECT of the row", 1.3, false, false},
 		{"SQLite: read with idle limit", guardRead(sqliteStore), scsRead(scsSQLite, time.Hour), "scs LoadAndSave with IdleTimeout, SQLite", 0.25, false, false},
 		{"memory: 1M sessions, read", loadOf(1_000_000), loadOf(1_000), "a memory store with 1000 sessions", 2, true, true},
@@ -60,7 +62,9 @@ func comparisons() []comparison {
 // alone are measured without a peer.
 func alone() map[string]side {
 	return map[string]side{
-		"bare handler":       bareHandler,
+		"bare net/http":      bareHandler,
+		"bare gin":           ginBare,
+		"bare fiber":         fiberBare,
 		"memory: update":     guardUpdate(memoryStore),
 		"SQLite: update":     guardUpdate(sqliteStore),
 		"policy: role":       decide(admin),
@@ -96,11 +100,14 @@ func (w *writer) Header() http.Header         { return w.h }
 func (w *writer) Write(b []byte) (int, error) { return len(b), nil }
 func (w *writer) WriteHeader(int)             {}
 
+// serve sends r again and again. Each time it is a request of its own: some libraries keep the session that
+// they have decoded in the request's context, and would decode it once for all.
 func serve(b *testing.B, h http.Handler, r *http.Request) {
 	w := &writer{http.Header{}}
 	measured(b, func(int) {
 		clear(w.h)
-		h.ServeHTTP(w, r)
+		fresh := *r
+		h.ServeHTTP(w, &fresh)
 	})
 }
 

@@ -29,11 +29,12 @@ var _ nguard.Exchange = (*Exchange)(nil)
 func (x *Exchange) Context() context.Context { return x.R.Context() }
 
 func (x *Exchange) Line() nguard.Line {
-	l := nguard.Line{Method: x.R.Method, Path: x.R.URL.Path, Host: x.R.Host, TLS: x.R.TLS != nil, Query: x.R.URL.RawQuery != ""}
-	if peer, err := netip.ParseAddrPort(x.R.RemoteAddr); err == nil {
-		l.Peer = peer.Addr()
-	}
-	return l
+	return nguard.Line{Method: x.R.Method, Path: x.R.URL.Path, Host: x.R.Host, TLS: x.R.TLS != nil, Query: x.R.URL.RawQuery != ""}
+}
+
+func (x *Exchange) Peer() netip.Addr {
+	peer, _ := netip.ParseAddrPort(x.R.RemoteAddr) // no TCP: no address
+	return peer.Addr()
 }
 
 func (x *Exchange) Header(name string) []string { return x.R.Header[name] }
