@@ -25,12 +25,6 @@ type keyedLister struct {
 	rows RowLister
 }
 
-// ref is the Found.Ref of a keyed store: the row, and the token that was shown if one was.
-type ref struct {
-	row   Row
-	shown token
-}
-
 // Unwrap returns the Backend.
 func (k *keyed) Unwrap() any { return k.b }
 
@@ -50,7 +44,7 @@ func (k *keyed) Create(ctx context.Context, r *Record, c Cap) (Created, error) {
 	if err != nil {
 		return Created{}, err
 	}
-	return Created{found(row, r.Stamp, Current, t, t.String()), ended}, nil
+	return Created{found(row, r.Stamp, Current, t.String()), ended}, nil
 }
 
 func (k *keyed) Load(ctx context.Context, s string) (Found, error) {
@@ -68,34 +62,36 @@ func (k *keyed) Load(ctx context.Context, s string) (Found, error) {
 	}
 	switch {
 	case subtle.ConstantTimeCompare(digest[:], row.Cur) == 1:
-		return found(row, epoch, Current, t, s), nil
+		return found(row, epoch, Current, s), nil
 	case subtle.ConstantTimeCompare(digest[:], row.Prev) == 1:
 		prev := t // a copy: next makes its receiver escape, and t is in the way of every read
 		next := prev.next(row.Salt)
-		return found(row, epoch, Previous, t, next.String()), nil
+		return found(row, epoch, Previous, next.String()), nil
 	}
-	return found(row, epoch, Spent, t, ""), nil
+	return found(row, epoch, Spent, ""), nil
 }
 
-func found(row Row, epoch Epoch, m Match, shown token, live string) Found {
+// found is what is known of a session. Its Ref, which is the store's own, is the row.
+func found(row Row, epoch Epoch, m Match, live string) Found {
 	return Found{
 		Record: row.Record, LastSeen: row.LastSeen, SeenAt: row.SeenAt,
-		User: epoch, Match: m, Live: live, Ref: &ref{row, shown},
+		User: epoch, Match: m, Live: live, Ref: &row,
 	}
 }
 
 func (k *keyed) Replace(ctx context.Context, f Found, next *Record, rotate bool) (Found, error) {
-	at, ok := f.Ref.(*ref)
+	at, ok := f.Ref.(*Row)
 	if !ok {
 		return Found{}, fmt.Errorf("nguard: Replace of a session that this store did not load")
 	}
-	row, shown, live := at.row, at.shown, f.Live
+	row, live := *at, f.Live
 	row.Record = next
 	if f.Match == Current && row.SeenAt.IsZero() {
 		row.SeenAt = next.Updated // it was shown: this write carries the mark
 	}
 	if rotate {
-		if f.Match != Current {
+		shown, _, ok := parseToken(f.Live)
+		if !ok || f.Match != Current {
 			return Found{}, fmt.Errorf("nguard: rotation without the current token")
 		}
 		salt, err := newSalt()
@@ -111,28 +107,28 @@ func (k *keyed) Replace(ctx context.Context, f Found, next *Record, rotate bool)
 	if err := k.b.Swap(ctx, row, f.Version); err != nil {
 		return Found{}, err
 	}
-	return found(row, f.User, f.Match, shown, live), nil
+	return found(row, f.User, f.Match, live), nil
 }
 
 func (k *keyed) Touch(ctx context.Context, f Found, at time.Time) (Found, error) {
-	r, ok := f.Ref.(*ref)
+	row, ok := f.Ref.(*Row)
 	if !ok {
 		return Found{}, fmt.Errorf("nguard: Touch of a session that this store did not load")
 	}
-	m := Mark{Cur: r.row.Cur, LastSeen: at, Expires: deadline(f.Record, at)}
+	m := Mark{Cur: row.Cur, LastSeen: at, Expires: deadline(f.Record, at)}
 	if f.Match == Current && f.SeenAt.IsZero() {
 		m.SeenAt = at
 	}
 	if err := k.b.Mark(ctx, Key{f.Owner, f.ID}, m); err != nil {
 		return Found{}, err
 	}
-	next := *r
+	next := *row
 	if at.After(f.LastSeen) {
 		f.LastSeen = at
-		next.row.LastSeen, next.row.Mark.Expires = at, m.Expires
+		next.LastSeen, next.Mark.Expires = at, m.Expires
 	}
 	if !m.SeenAt.IsZero() {
-		f.SeenAt, next.row.SeenAt = at, at
+		f.SeenAt, next.SeenAt = at, at
 	}
 	f.Ref = &next
 	return f, nil
@@ -151,7 +147,7 @@ func (k *keyedLister) Find(ctx context.Context, owner, id string) (Found, error)
 	if err != nil {
 		return Found{}, err
 	}
-	return found(row, epoch, ByID, token{}, ""), nil
+	return found(row, epoch, ByID, ""), nil
 }
 
 // List returns sessions of one user in the order of their IDs.
@@ -162,7 +158,7 @@ func (k *keyedLister) List(ctx context.Context, owner, after string, n int) ([]F
 	}
 	out := make([]Found, len(rows))
 	for i, row := range rows {
-		out[i] = found(row, epoch, ByID, token{}, "")
+		out[i] = found(row, epoch, ByID, "")
 	}
 	return out, nil
 }

@@ -86,15 +86,16 @@ type mutant struct {
 	users   func(nguard.UserUpdater) nguard.UserUpdater
 }
 
-// digest is what a store keeps of a token's secret.
-type digest [sha256.Size]byte
+// digest is what a store keeps of a token: the part of its hash that does not travel with it.
+type digest [sha256.Size - 6]byte
 
 func digestOf(token string) (d digest) {
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) != 54 {
 		return d
 	}
-	return sha256.Sum256(raw[16:48])
+	sum := sha256.Sum256(append([]byte("nguard:"), raw[:48]...))
+	return digest(sum[6:])
 }
 
 // person is what the users table says; the name counts the writes.
