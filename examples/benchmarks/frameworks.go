@@ -49,9 +49,7 @@ func ginPeer(b *testing.B) {
 	e.Use(sessions.Sessions("session", ginmem.NewStore([]byte("a key of thirty-two bytes exactly"))))
 	e.POST("/", func(c *gin.Context) {
 		s := sessions.Default(c)
-		s.Set("user", "user-1")
-		s.Set("role", "user")
-		s.Set("theme", "dark")
+		peersSession(func(name string, v any) { s.Set(name, v) })
 		if err := s.Save(); err != nil {
 			b.Fatal(err)
 		}
@@ -116,9 +114,7 @@ func fiberPeer(b *testing.B) {
 		if err != nil {
 			return err
 		}
-		s.Set("user", "user-1")
-		s.Set("role", "user")
-		s.Set("theme", "dark")
+		peersSession(s.Set)
 		return s.Save()
 	})
 	app.Get("/", func(c *fiber.Ctx) error {

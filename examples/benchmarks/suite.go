@@ -10,6 +10,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/gob"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -27,6 +28,7 @@ import (
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/core/guardtest"
 	"github.com/nguard-go/nguard/policy"
 	"github.com/nguard-go/nguard/policy/ratelimit"
 	"github.com/nguard-go/nguard/stores/memstore"
@@ -129,7 +131,31 @@ func bareHandler(b *testing.B) {
 	serve(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) }), request(""))
 }
 
-var theme = &nguard.Field[string]{Name: "theme"}
+// The session of the story: who somebody is, what they may do, and what they like.
+var (
+	theme  = &nguard.Field[string]{Name: "theme", Scope: nguard.InUser}
+	others = []nguard.AnyField{
+		&nguard.Field[string]{Name: "language", Scope: nguard.InUser}, &nguard.Field[bool]{Name: "notifications", Scope: nguard.InUser},
+	}
+	visits = &nguard.Field[int]{Name: "visits"}
+	uma    = nguard.User{ID: "user-1", Name: "Uma User", Email: "user@example.com", Role: "user", Permissions: []string{"posts:edit"},
+		Data: map[string]any{"theme": "dark", "language": "en", "notifications": true}}
+)
+
+// peersSession puts the same into a peer's session, which keeps named values.
+func peersSession(put func(name string, value any)) {
+	put("user", uma.ID)
+	put("name", uma.Name)
+	put("email", uma.Email)
+	put("role", uma.Role)
+	put("permissions", uma.Permissions)
+	for name, v := range uma.Data {
+		put(name, v)
+	}
+	put("visits", 1)
+}
+
+func init() { gob.Register([]string{}) } // as programs of the peers must
 
 func sqliteDB(b testing.TB) *sql.DB {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.TempDir(), "bench.db")+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
@@ -150,9 +176,10 @@ func sqliteStore(b testing.TB) nguard.Store {
 	return s
 }
 
-// loggedIn is a guard with one session that holds a theme.
+// loggedIn is a guard with the session of the story.
 func loggedIn(b testing.TB, store nguard.Store) (*nguard.Guard, string) {
-	g, err := nguard.New(nguard.Config{Store: store, Fields: []nguard.AnyField{theme}})
+	g, err := nguard.New(nguard.Config{Store: store, Users: guardtest.NewUsers(uma), Fields: append([]nguard.AnyField{theme, visits}, others...),
+		Limits: nguard.Limits{Login: nguard.Unlimited, Update: nguard.Unlimited}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -162,7 +189,7 @@ func loggedIn(b testing.TB, store nguard.Store) (*nguard.Guard, string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := g.Update(ctx, "user-1", s.ID(), func(d *nguard.Draft) error { return theme.Set(d, "dark") }); err != nil {
+	if _, err := g.Update(ctx, "user-1", s.ID(), func(d *nguard.Draft) error { return visits.Set(d, 1) }); err != nil {
 		b.Fatal(err)
 	}
 	return g, token
@@ -185,11 +212,10 @@ func guardRead(open func(testing.TB) nguard.Store) side {
 func guardUpdate(open func(testing.TB) nguard.Store) side {
 	return func(b *testing.B) {
 		g, token := loggedIn(b, open(b))
-		themes := []string{"dark", "light"}
-		i := 0
 		h := httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			i++
-			if _, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error { return theme.Set(d, themes[i%2]) }); err != nil {
+			if _, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error {
+				return visits.Modify(d, func(n int) int { return n + 1 })
+			}); err != nil {
 				b.Fatal(err)
 			}
 		}))
@@ -217,9 +243,7 @@ func scsRead(open func(testing.TB) scs.Store, idle time.Duration) side {
 		if err != nil {
 			b.Fatal(err)
 		}
-		m.Put(ctx, "user", "user-1")
-		m.Put(ctx, "role", "user")
-		m.Put(ctx, "theme", "dark")
+		peersSession(func(name string, v any) { m.Put(ctx, name, v) })
 		token, _, err := m.Commit(ctx)
 		if err != nil {
 			b.Fatal(err)
