@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver of the default store
@@ -67,6 +66,7 @@ type app struct {
 	users *users
 	audit *audit.SQL
 	db    *sql.DB
+	log   *slog.Logger
 }
 
 // open connects to the stores and builds the guard. With a SQL store, people, sessions and records share
@@ -82,15 +82,15 @@ func open(ctx context.Context, o options, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &app{db: db, users: &users{db: db}}
-	if err := a.build(ctx, o, log); err != nil {
+	a := &app{db: db, users: &users{db: db}, log: log}
+	if err := a.build(ctx, o); err != nil {
 		_ = db.Close()
 		return nil, err
 	}
 	return a, nil
 }
 
-func (a *app) build(ctx context.Context, o options, log *slog.Logger) (err error) {
+func (a *app) build(ctx context.Context, o options) (err error) {
 	if err := a.users.prepare(ctx); err != nil {
 		return fmt.Errorf("users: %w", err)
 	}
@@ -126,14 +126,12 @@ func (a *app) build(ctx context.Context, o options, log *slog.Logger) (err error
 		Audit:  a.audit,
 		Limits: ratelimit.Defaults(),
 		Cookie: nguard.Cookie{Insecure: !o.secure},
-		Log:    log,
+		Log:    a.log,
 	})
 	return err
 }
 
 func (a *app) close() { _ = a.db.Close() }
-
-func (a *app) handler() http.Handler { return netHTTP(a) }
 
 // openSQLite opens a file, a ready-made data source, or "memory".
 func openSQLite(path string) (*sql.DB, error) {

@@ -15,7 +15,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -38,10 +37,9 @@ type options struct {
 
 // The values of the flags: those that work, then those that are yet to come.
 var (
-	adapters     = []string{"nethttp"}
-	laterAdapter = []string{"gin", "fiber"}
-	stores       = []string{"sqlite", "memory"}
-	laterStore   = []string{"cookie", "postgres", "mysql", "redis", "scs"}
+	adapters   = []string{"nethttp", "gin", "fiber"}
+	stores     = []string{"sqlite", "memory"}
+	laterStore = []string{"cookie", "postgres", "mysql", "redis", "scs"}
 )
 
 func parse(args []string, stderr io.Writer) (o options, err error) {
@@ -60,7 +58,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return o, fmt.Errorf("unknown argument %q: see -help", f.Arg(0))
 	}
 	return o, errors.Join(
-		choose("adapter", o.adapter, adapters, laterAdapter),
+		choose("adapter", o.adapter, adapters, nil),
 		choose("store", o.store, stores, laterStore),
 	)
 }
@@ -98,20 +96,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "adminpanel:", err)
 		return 1
 	}
-	server := &http.Server{
-		Handler:           a.handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+	defer listener.Close() // fiber leaves it open when it is stopped before it has begun
+	program := frameworks[o.adapter](a)
 	greet(stdout, o, listener.Addr().String())
 	log.Info("started", "addr", listener.Addr().String(), "adapter", o.adapter, "store", o.store)
 
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- program.Serve(listener) }()
 	select {
 	case err := <-failed:
 		fmt.Fprintln(stderr, "adminpanel:", err)
@@ -120,7 +111,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	down, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := errors.Join(server.Shutdown(down), a.guard.Shutdown(down)); err != nil {
+	if err := errors.Join(program.Shutdown(down), a.guard.Shutdown(down)); err != nil {
 		fmt.Fprintln(stderr, "adminpanel: stopping:", err)
 		return 1
 	}

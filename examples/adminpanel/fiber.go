@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
+
+	"github.com/nguard-go/nguard/adapters/fiberguard"
+)
+
+// onFiber is the program on fiber.
+func onFiber(a *app) server {
+	r := fiber.New(fiber.Config{
+		ReadTimeout:           15 * time.Second,
+		WriteTimeout:          30 * time.Second,
+		IdleTimeout:           2 * time.Minute,
+		DisableStartupMessage: true,
+	})
+	r.Use(recover.New(), fiberguard.Sessions(a.guard), fiberguard.Endpoints(a.guard))
+	r.Get("/", func(c *fiber.Ctx) error {
+		for name, value := range pageHeaders {
+			c.Set(name, value)
+		}
+		return c.SendString(page(string(c.Request().Host())))
+	})
+	r.Get("/healthz", handleFiber(a.healthz))
+	r.Post("/api/visits", handleFiber(a.visit))
+	r.Get("/api/users", fiberguard.Require(a.guard, ReadUsers), handleFiber(a.listUsers))
+	r.Get("/api/audit", fiberguard.Require(a.guard, ReadAudit), handleFiber(a.listAudit))
+	return fiberServer{r}
+}
+
+// handleFiber is a native handler for an action.
+func handleFiber(do action) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		v, err := do(c.UserContext(), fiberguard.From(c), func(name string) string { return c.Query(name) })
+		if err != nil {
+			return fiberguard.Fail(c, err)
+		}
+		c.Set(fiber.HeaderCacheControl, "no-store")
+		return c.JSON(v)
+	}
+}
+
+// fiberServer is a fiber.App under the names of http.Server.
+type fiberServer struct{ app *fiber.App }
+
+func (s fiberServer) Serve(l net.Listener) error         { return s.app.Listener(l) }
+func (s fiberServer) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
