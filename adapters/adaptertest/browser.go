@@ -42,6 +42,14 @@ func (w *world) loggedIn(userID string) *browser {
 	return b
 }
 
+// settled is a browser whose bookkeeping is done, so that a request of it writes what it is for.
+func (w *world) settled(userID string) *browser {
+	w.t.Helper()
+	b := w.loggedIn(userID)
+	b.get("/api/auth/session").expect(200)
+	return b
+}
+
 func (b *browser) login(userID string) answer {
 	b.w.t.Helper()
 	return b.post("/api/auth/login", `{"id":"`+userID+`","password":"`+guardtest.Password+`"}`).expect(200)

@@ -3,10 +3,20 @@ package adaptertest
 import (
 	"context"
 	"fmt"
+	"testing"
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 )
+
+// limits makes real limiters, or skips the case when the harness has none.
+func (k *kit) limits(t testing.TB, now func() time.Time) Limits {
+	t.Helper()
+	if k.h.Limits == nil {
+		t.Skip("the harness has no Limits")
+	}
+	return k.h.Limits(t, now)
+}
 
 // refusing is a limiter at its limit.
 type refusing struct{}

@@ -31,6 +31,17 @@ func (w *world) devices(userID string) []*nguard.Session {
 	return list
 }
 
+// handles are the public handles of a person's live sessions, the newest first.
+func handles(w *world, userID string) []string {
+	w.t.Helper()
+	list := w.devices(userID)
+	ids := make([]string, len(list))
+	for i, s := range list {
+		ids[i] = s.ID()
+	}
+	return ids
+}
+
 // handle is the public handle of a person's only session.
 func (w *world) handle(userID string) string {
 	w.t.Helper()

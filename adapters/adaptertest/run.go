@@ -39,12 +39,23 @@ func Run(t *testing.T, h Harness, options ...Option) {
 	}
 }
 
-// groups are all cases, in the order in which they run.
+// groups are all cases, in the order in which they run: what the project is for, what clients expect, and the rest by name.
 var groups = [][]rule{
 	story,
-	contractRequests, contractRefusals, contractCookie, contractUpdate, contractOrigins,
+	apps,
+	contractRequests,
+	contractRefusals,
+	contractCookie,
+	contractUpdate,
+	contractOrigins,
+	deadStaysDead,
 	devices,
+	grants,
 	headers,
+	hooks,
+	lostUpdates,
+	namespaces,
+	quietReads,
 }
 
 // rule is a case: its name, the sentence that must hold, and how it is checked.

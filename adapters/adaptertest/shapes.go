@@ -1,8 +1,11 @@
 package adaptertest
 
 import (
+	"fmt"
 	"math"
 	"net/http"
+	"strings"
+	"testing"
 )
 
 // storedSession is what a client keeps: {user, data, expires, role, permissions} with the types of section 7.
@@ -50,4 +53,50 @@ func (a answer) failed(status int) answer {
 
 func (a answer) cookies() []*http.Cookie {
 	return (&http.Response{Header: a.header}).Cookies()
+}
+
+// outage checks the form of a 503: when to come again, nothing of the inside, and no word on the cookie.
+func (a answer) outage() answer {
+	a.t.Helper()
+	a.expect(503)
+	if a.header.Get("Retry-After") == "" {
+		a.t.Errorf("%s: 503 without Retry-After", a.what)
+	}
+	if got := a.header.Get("Content-Type"); got != "application/json" {
+		a.t.Errorf("%s: Content-Type is %q", a.what, got)
+	}
+	if lines := a.header.Values("Set-Cookie"); len(lines) > 0 {
+		a.t.Errorf("%s: an outage sets a cookie: %q", a.what, lines)
+	}
+	a.discreet()
+	return a
+}
+
+// discreet checks that an answer tells nothing of the inside (checklist N9).
+func (a answer) discreet() {
+	a.t.Helper()
+	text := strings.ToLower(string(a.raw) + fmt.Sprint(a.header))
+	for _, word := range []string{"select", "nguard_sessions", "pq:", "10.0.0.7", "/var/lib", ".go:", "goroutine", "panic", "sqlite", "runtime error", "store.", "users.", "sink."} {
+		if strings.Contains(text, word) {
+			a.t.Errorf("%s: the answer tells %q: %s %v", a.what, word, a.raw, a.header)
+		}
+	}
+}
+
+// codeOf is the member "code" of an error.
+func codeOf(a answer) string {
+	a.t.Helper()
+	if a.status < 400 {
+		return ""
+	}
+	code, _ := a.at("code").(string)
+	return code
+}
+
+// silent fails when an answer sets a cookie.
+func silent(t *testing.T, a answer) {
+	t.Helper()
+	if lines := a.header["Set-Cookie"]; len(lines) > 0 {
+		t.Errorf("%s: a read sent Set-Cookie: %q", a.what, lines)
+	}
 }

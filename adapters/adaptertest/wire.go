@@ -133,17 +133,6 @@ func (r reply) expect(status int) reply {
 	return r
 }
 
-// stable is the answer without what differs from second to second.
-func (r reply) stable() string {
-	var b strings.Builder
-	for _, line := range strings.SplitAfter(r.head, "\r\n") {
-		if !strings.HasPrefix(line, "Date: ") {
-			b.WriteString(line)
-		}
-	}
-	return b.String() + r.body
-}
-
 // clears reports whether the answer tells the browser to drop the session cookie.
 func (w *world) clears(lines []string) bool {
 	for _, line := range lines {

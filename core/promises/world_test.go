@@ -541,17 +541,3 @@ func (u *sqlUsers) UpdateUser(ctx context.Context, before, after nguard.User) er
 func (a answer) cookies() []*http.Cookie {
 	return (&http.Response{Header: a.header}).Cookies()
 }
-
-// entries are the sessions in a device list.
-func entries(a answer) []map[string]any {
-	a.t.Helper()
-	list, ok := a.at("sessions").([]any)
-	if !ok {
-		a.t.Fatalf("%s: no list: %s", a.what, a.raw)
-	}
-	out := make([]map[string]any, len(list))
-	for i, e := range list {
-		out[i] = e.(map[string]any)
-	}
-	return out
-}
