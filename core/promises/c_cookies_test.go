@@ -44,7 +44,7 @@ func TestC1_EveryFlippedBitIsRefusedAlike(t *testing.T) {
 			raw := []byte(token)
 			raw[i] ^= 1 << bit
 			if raw[i] == ';' && i == 0 {
-				continue // an empty value, which is no cookie: TestContract5
+				continue // an empty value, which is no cookie: "contract 5" in adapters/adaptertest
 			}
 			values = append(values, string(raw))
 		}

@@ -1,16 +1,24 @@
-package promises
+package adaptertest
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
 )
+
+// The rules of promise P11: a dead session stays dead.
+var deadStaysDead = []rule{
+	{"P11 K3 a slow handler saves last", "A handler that began before its session ended, and saves after it, brings nothing back.", deadSlowHandler},
+	{"P11 K4 bookkeeping against the end", "The bookkeeping of a read that began before the end writes nothing back.", deadTouch},
+	{"P11 K4 traffic against a logout", "Once a logout is answered no request of that session passes, whatever readers, writers and sweeps are under way.", deadTraffic},
+	{"P11 what has expired", "What has expired stays dead, swept or not, whatever clock comes after.", deadExpired},
+	{"P11 an older cookie put back", "An older cookie that is put back after a newer login of the same browser opens nothing, and ends nothing.", deadOlderCookie},
+	{"P11 B4 a logout survives a restart", "A token whose session has ended is refused here, by a second process, and by the next process on the same store.", deadRestart},
+}
 
 // ends are the ways in which a session ends while it is in use.
 var ends = map[string]func(t *testing.T, w *world, b *browser, id string){
@@ -37,27 +45,26 @@ var ends = map[string]func(t *testing.T, w *world, b *browser, id string){
 	},
 }
 
-// A handler holds the request, the session ends, and the handler saves last (checklist K3).
-func TestP11_K3_SlowHandlerSavesLast(t *testing.T) {
-	saves := map[string]func(r *http.Request) error{
-		"session": func(r *http.Request) error {
-			_, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error { return visits.Set(d, 7) })
+func deadSlowHandler(t *testing.T, k *kit) {
+	saves := map[string]func(c Ctx) error{
+		"session": func(c Ctx) error {
+			_, err := c.From().Update(c.Context(), func(d *nguard.Draft) error { return visits.Set(d, 7) })
 			return err
 		},
-		"user": func(r *http.Request) error {
-			_, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error { return theme.Set(d, "dark") })
+		"user": func(c Ctx) error {
+			_, err := c.From().Update(c.Context(), func(d *nguard.Draft) error { return theme.Set(d, "dark") })
 			return err
 		},
-		"refresh": func(r *http.Request) error {
-			_, err := httpguard.From(r).Refresh(r.Context())
+		"refresh": func(c Ctx) error {
+			_, err := c.From().Refresh(c.Context())
 			return err
 		},
-		"step-up": func(r *http.Request) error {
-			_, err := httpguard.From(r).Reauthenticated(r.Context(), nguard.LoginOptions{})
+		"step-up": func(c Ctx) error {
+			_, err := c.From().Reauthenticated(c.Context(), nguard.LoginOptions{})
 			return err
 		},
-		"end others": func(r *http.Request) error {
-			_, err := httpguard.From(r).EndOthers(r.Context())
+		"end others": func(c Ctx) error {
+			_, err := c.From().EndOthers(c.Context())
 			return err
 		},
 	}
@@ -67,13 +74,13 @@ func TestP11_K3_SlowHandlerSavesLast(t *testing.T) {
 		}
 		for what, save := range saves {
 			t.Run(how+", then "+what, func(t *testing.T) {
-				eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
+				k.eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 					entered, release := make(chan struct{}), make(chan struct{})
-					base := w.pages(map[string]http.HandlerFunc{"POST /slow": func(rw http.ResponseWriter, r *http.Request) {
+					base := w.pages(Route{Method: "POST", Path: "/slow", Handle: func(c Ctx) {
 						close(entered)
 						<-release
-						if err := save(r); err != nil {
-							httpguard.Fail(rw, r, err)
+						if err := save(c); err != nil {
+							c.Fail(err)
 						}
 					}})
 					b := w.loggedIn("user")
@@ -116,12 +123,11 @@ func TestP11_K3_SlowHandlerSavesLast(t *testing.T) {
 	}
 }
 
-// Bookkeeping of a read that began before the end writes nothing back (checklist K4).
-func TestP11_K4_TouchAgainstDelete(t *testing.T) {
+func deadTouch(t *testing.T, k *kit) {
 	var s *spy
 	for how, end := range ends {
 		t.Run(how, func(t *testing.T) {
-			eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
+			k.eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 				b := w.loggedIn("user")
 				id := handleOf(b.get("/who"))
 				c.Advance(2 * time.Minute) // the idle clock is due
@@ -152,9 +158,8 @@ func TestP11_K4_TouchAgainstDelete(t *testing.T) {
 	}
 }
 
-// Readers, writers and sweeps go on while the session ends: after the end is answered no request passes.
-func TestP11_K4_TrafficAgainstLogout(t *testing.T) {
-	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
+func deadTraffic(t *testing.T, k *kit) {
+	k.eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		for range 4 {
 			b := w.loggedIn("user")
 			readers := b.copyOf()
@@ -209,9 +214,8 @@ func TestP11_K4_TrafficAgainstLogout(t *testing.T) {
 	})
 }
 
-// What has expired stays dead, swept or not, whatever clock comes after.
-func TestP11_ExpiredStaysDead(t *testing.T) {
-	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
+func deadExpired(t *testing.T, k *kit) {
+	k.eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		for _, swept := range []bool{false, true} {
 			b := w.loggedIn("user")
 			token := b.token()
@@ -229,9 +233,8 @@ func TestP11_ExpiredStaysDead(t *testing.T) {
 	})
 }
 
-// An older cookie that is put back after a newer login of the same browser opens nothing, and ends nothing.
-func TestP11_OlderCookiePutBack(t *testing.T) {
-	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
+func deadOlderCookie(t *testing.T, k *kit) {
+	k.eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		b := w.loggedIn("user")
 		old := b.token()
 		b.post("/api/auth/logout", "").expect(200)
@@ -243,11 +246,10 @@ func TestP11_OlderCookiePutBack(t *testing.T) {
 	})
 }
 
-// Replay after the end, here, in a second process, and in the next process on the same store (checklist B4).
-func TestP11_B4_LogoutSurvivesRestart(t *testing.T) {
+func deadRestart(t *testing.T, k *kit) {
 	for how, end := range ends {
 		t.Run(how, func(t *testing.T) {
-			each(t, func(t *testing.T, w *world) {
+			k.each(t, func(t *testing.T, w *world) {
 				b := w.loggedIn("user")
 				token, id := b.token(), handleOf(b.get("/who"))
 				survivor := w.loggedIn("other")

@@ -1,4 +1,4 @@
-package promises
+package adaptertest
 
 import (
 	"context"
@@ -13,73 +13,17 @@ import (
 	"github.com/nguard-go/nguard/core/guardtest"
 )
 
-// hooked runs a test on every backing with hooks that the test can change while the service runs.
-func hooked(t *testing.T, fn func(t *testing.T, w *world, f *faults, h *hookSwitch)) {
-	t.Helper()
-	h := &hookSwitch{}
-	eachFaulty(t, func(t *testing.T, w *world, f *faults) {
-		h.set(nguard.Hooks{})
-		fn(t, w, f, h)
-		h.set(nguard.Hooks{})
-	}, func(c *nguard.Config) {
-		c.Hooks = nguard.Hooks{
-			AfterAuthenticate: func(ctx context.Context, u nguard.User) error {
-				if x := h.get().AfterAuthenticate; x != nil {
-					return x(ctx, u)
-				}
-				return nil
-			},
-			OnLoad: func(ctx context.Context, s *nguard.Session) (map[string]any, error) {
-				if x := h.get().OnLoad; x != nil {
-					return x(ctx, s)
-				}
-				return nil, nil
-			},
-			Validate: func(ctx context.Context, s *nguard.Session) error {
-				if x := h.get().Validate; x != nil {
-					return x(ctx, s)
-				}
-				return nil
-			},
-			BeforeUpdate: func(ctx context.Context, u nguard.Update) error {
-				if x := h.get().BeforeUpdate; x != nil {
-					return x(ctx, u)
-				}
-				return nil
-			},
-			AfterUpdate: func(ctx context.Context, u nguard.Update) {
-				if x := h.get().AfterUpdate; x != nil {
-					x(ctx, u)
-				}
-			},
-			OnLogout: func(ctx context.Context, s *nguard.Session) {
-				if x := h.get().OnLogout; x != nil {
-					x(ctx, s)
-				}
-			},
-		}
-	})
+var hooks = []rule{
+	{"hooks: AfterAuthenticate", "AfterAuthenticate stands between verified credentials and a session, at login and at step-up: what it refuses changes nothing.", hooksAfterAuthenticate},
+	{"hooks: OnLoad", "What OnLoad adds is seen in the request, stands below declared fields and authority, and is not stored.", hooksOnLoad},
+	{"hooks: Validate", "Validate may end a session, and when it cannot know, the session is kept and the request refused.", hooksValidate},
+	{"hooks: a failure after the change", "A hook that fails only after a change leaves the change and the browser's token, and the answer says that the outcome is not known.", hooksFailLate},
+	{"hooks: BeforeUpdate", "BeforeUpdate sees what would change and may refuse it: then nothing changes, with the same answer whatever the store.", hooksBeforeUpdate},
+	{"hooks: after the fact", "AfterUpdate and OnLogout run once for each change and logout, not for what was refused, and their panic changes nothing.", hooksAfterTheFact},
 }
 
-type hookSwitch struct {
-	mu sync.Mutex
-	h  nguard.Hooks
-}
-
-func (s *hookSwitch) set(h nguard.Hooks) { s.mu.Lock(); defer s.mu.Unlock(); s.h = h }
-func (s *hookSwitch) get() nguard.Hooks  { s.mu.Lock(); defer s.mu.Unlock(); return s.h }
-
-// crash waits for the record of a panic.
-func (w *world) crash(action string) {
-	w.t.Helper()
-	w.await("a panic in "+action, func(e nguard.Event) bool {
-		return e.Name == nguard.EventCrash && e.Action == action && e.RequestID != ""
-	})
-}
-
-// AfterAuthenticate stands between verified credentials and a session, at login and at step-up.
-func TestHooks_AfterAuthenticate(t *testing.T) {
-	hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
+func hooksAfterAuthenticate(t *testing.T, k *kit) {
+	k.hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
 		body := `{"id":"user","password":"` + guardtest.Password + `"}`
 		visitor, other := w.browser(), w.settled("other")
 		var seen []string
@@ -122,9 +66,8 @@ func TestHooks_AfterAuthenticate(t *testing.T) {
 	})
 }
 
-// What OnLoad adds is seen in the request, stands below declared fields and authority, and is not stored.
-func TestHooks_OnLoad(t *testing.T) {
-	hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
+func hooksOnLoad(t *testing.T, k *kit) {
+	k.hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
 		user := w.settled("user")
 		before := w.snapshot("user")
 		h.set(nguard.Hooks{OnLoad: func(_ context.Context, s *nguard.Session) (map[string]any, error) {
@@ -158,9 +101,8 @@ func TestHooks_OnLoad(t *testing.T) {
 	})
 }
 
-// Validate may end a session; when it cannot know, the session is kept and the request refused.
-func TestHooks_Validate(t *testing.T) {
-	hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
+func hooksValidate(t *testing.T, k *kit) {
+	k.hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
 		user, other := w.settled("user"), w.settled("other")
 		before := w.snapshot("user", "other")
 		for _, fn := range []func() error{func() error { return errBroken }, func() error { panic(innards) }} {
@@ -191,10 +133,8 @@ func TestHooks_Validate(t *testing.T) {
 	})
 }
 
-// A hook that fails only after a change leaves the change and the browser's token, and says that the
-// outcome is not known.
-func TestHooks_FailureAfterTheChange(t *testing.T) {
-	hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
+func hooksFailLate(t *testing.T, k *kit) {
+	k.hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
 		for _, r := range [][2]string{{"/api/auth/update", `{"theme":"dark"}`}, {"/api/auth/refresh", ""}, {"/step-up", ""},
 			{"/api/auth/login", `{"id":"user","password":"` + guardtest.Password + `"}`}} {
 			user := w.settled("user")
@@ -220,10 +160,8 @@ func TestHooks_FailureAfterTheChange(t *testing.T) {
 	})
 }
 
-// BeforeUpdate sees what would change and may refuse it: then nothing changes, with the same answer
-// whatever the store.
-func TestHooks_BeforeUpdate(t *testing.T) {
-	hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
+func hooksBeforeUpdate(t *testing.T, k *kit) {
+	k.hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
 		user, admin := w.settled("user"), w.settled("admin")
 		before := w.snapshot("user", "admin")
 		for _, hook := range []struct {
@@ -282,10 +220,8 @@ func TestHooks_BeforeUpdate(t *testing.T) {
 	})
 }
 
-// AfterUpdate and OnLogout come after the fact: they run once for each, not for what was refused, and
-// their panic changes nothing.
-func TestHooks_AfterTheFact(t *testing.T) {
-	hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
+func hooksAfterTheFact(t *testing.T, k *kit) {
+	k.hooked(t, func(t *testing.T, w *world, f *faults, h *hookSwitch) {
 		user := w.settled("user")
 		var mu sync.Mutex
 		var seen []string

@@ -1,4 +1,4 @@
-package promises
+package adaptertest
 
 import (
 	"testing"
@@ -6,10 +6,12 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// TestStory is what the project is for: a person changes their theme, an admin changes the person's
-// role, it takes effect at the next request, and the record says who changed what from what to what.
-func TestStory(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+var story = []rule{
+	{"story", "A person changes their theme, an admin changes the person's role, it takes effect at the next request, and the record says who changed what from what to what.", storyOfTheProject},
+}
+
+func storyOfTheProject(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		user, admin := w.loggedIn("user"), w.loggedIn("admin")
 		phone := w.loggedIn("user")
 

@@ -1,4 +1,4 @@
-package promises
+package adaptertest
 
 import (
 	"context"
@@ -8,32 +8,39 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
-	"github.com/nguard-go/nguard/policy/ratelimit"
 )
 
+var namespaces = []rule{
+	{"G5 namespaces: tokens and handles", "A token or handle of one guard is unknown to another on the same store, which neither serves nor ends what it leads to, although the user has the same ID in both.", namespaceTokens},
+	{"G5 namespaces: epochs and lists", "Ending, changing or disabling somebody in one namespace is nothing to the other, and no list shows both.", namespaceEpochs},
+	{"G5 namespaces: caps", "The sessions in one namespace do not count in the other.", namespaceCaps},
+	{"G5 namespaces: limits", "One limiter may serve two namespaces: neither uses up the counts of the other by account and by user.", namespaceLimits},
+	{"G5 namespaces: slashes in IDs", "IDs that look like the key of a user in another namespace are other people.", namespaceSlashes},
+}
+
 // tenants are two guards with one store and tables of people of their own.
-func tenants(t *testing.T, fn func(t *testing.T, a, b *world), options ...func(*nguard.Config)) {
+func (k *kit) tenants(t *testing.T, fn func(t *testing.T, a, b *world), options ...func(*nguard.Config)) {
 	t.Helper()
 	for _, names := range [][2]string{{"a", "b"}, {"", "b"}, {"a", "ab"}} {
-		for _, make := range []func(testing.TB) backing{memory, split} {
-			back := make(t)
-			t.Run(names[0]+" and "+names[1]+" in "+back.name, func(t *testing.T) {
-				of := func(namespace string) *world {
-					own := back
-					users := guardtest.NewUsers(people()...)
-					own.users, own.put = users, users.Put
-					return newWorld(t, own, append(options, func(c *nguard.Config) { c.Namespace = namespace })...)
-				}
-				fn(t, of(names[0]), of(names[1]))
-			})
-		}
+		t.Run(names[0]+" and "+names[1], func(t *testing.T) {
+			back := k.open(t)
+			of := func(namespace string) *world {
+				return newWorld(t, back.ofTenant(), append(slices.Clone(options), func(c *nguard.Config) { c.Namespace = namespace })...)
+			}
+			fn(t, of(names[0]), of(names[1]))
+		})
 	}
 }
 
-// TestG5_Namespaces_TokensAndHandles: a token or handle of one guard is unknown to the other, which
-// neither serves nor ends what it leads to. The user has the same ID in both.
-func TestG5_Namespaces_TokensAndHandles(t *testing.T) {
-	tenants(t, func(t *testing.T, a, b *world) {
+// ofTenant is b with a table of people of its own.
+func (b backing) ofTenant() backing {
+	users := guardtest.NewUsers(People()...)
+	b.users, b.put, b.remove = users, users.Put, users.Remove
+	return b
+}
+
+func namespaceTokens(t *testing.T, k *kit) {
+	k.tenants(t, func(t *testing.T, a, b *world) {
 		inA, inB := a.loggedIn("user"), b.loggedIn("user")
 		idA, idB := handles(a, "user"), handles(b, "user")
 		if len(idA) != 1 || len(idB) != 1 || idA[0] == idB[0] {
@@ -71,10 +78,8 @@ func TestG5_Namespaces_TokensAndHandles(t *testing.T) {
 	})
 }
 
-// TestG5_Namespaces_EpochsAndLists: ending, changing or disabling somebody in one namespace is nothing
-// to the other, and no list shows both.
-func TestG5_Namespaces_EpochsAndLists(t *testing.T) {
-	tenants(t, func(t *testing.T, a, b *world) {
+func namespaceEpochs(t *testing.T, k *kit) {
+	k.tenants(t, func(t *testing.T, a, b *world) {
 		job := nguard.WithActor(context.Background(), "job:test")
 		inA, inB := a.loggedIn("user"), b.loggedIn("user")
 		version := inB.get("/api/auth/session").expect(200).header.Get(nguard.VersionHeader)
@@ -105,9 +110,8 @@ func TestG5_Namespaces_EpochsAndLists(t *testing.T) {
 	})
 }
 
-// TestG5_Namespaces_Caps: the sessions in one namespace do not count in the other.
-func TestG5_Namespaces_Caps(t *testing.T) {
-	tenants(t, func(t *testing.T, a, b *world) {
+func namespaceCaps(t *testing.T, k *kit) {
+	k.tenants(t, func(t *testing.T, a, b *world) {
 		first := a.loggedIn("user")
 		second := b.loggedIn("user")
 		a.browser().post("/api/auth/login", `{"id":"user","password":"`+guardtest.Password+`"}`).expect(403)
@@ -120,18 +124,10 @@ func TestG5_Namespaces_Caps(t *testing.T) {
 	}, func(c *nguard.Config) { c.MaxSessions, c.RefuseAtCap = 1, true })
 }
 
-// TestG5_Namespaces_Limits: one limiter may serve both: neither uses up the other's counts by account
-// and by user.
-func TestG5_Namespaces_Limits(t *testing.T) {
-	login, err := ratelimit.New(ratelimit.PerAccount("login", 3, time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
-	update, err := ratelimit.New(ratelimit.PerUser("update", 2, time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
-	back := memory(t)
+func namespaceLimits(t *testing.T, k *kit) {
+	limits := k.limits(t, time.Now)
+	login, update := limits.PerAccount("login", 3, time.Hour), limits.PerUser("update", 2, time.Hour)
+	back := k.open(t)
 	of := func(namespace string) *world {
 		return newWorld(t, back, func(c *nguard.Config) {
 			c.Namespace, c.Limits = namespace, nguard.Limits{Login: login, Update: update}
@@ -151,52 +147,44 @@ func TestG5_Namespaces_Limits(t *testing.T) {
 	b.loggedIn("other").get("/who").expect(200)
 }
 
-// TestG5_Namespaces_SlashesInIDs: IDs that look like the key of another tenant's user are other people.
-func TestG5_Namespaces_SlashesInIDs(t *testing.T) {
+func namespaceSlashes(t *testing.T, k *kit) {
 	type person struct{ namespace, id string }
 	all := []person{{"", "user"}, {"", "b/user"}, {"", "/user"}, {"", "/b/user"}, {"", "//user"}, {"b", "user"}, {"b", "/user"}, {"b", "b/user"}, {"b", "user/"}, {"a", "b/user"}, {"a", "user"}, {"a-b", "user"}}
-	for _, make := range []func(testing.TB) backing{memory, split} {
-		back := make(t)
-		t.Run(back.name, func(t *testing.T) {
-			guards := map[string]*world{}
-			browsers := map[person]*browser{}
-			for _, p := range all {
-				if guards[p.namespace] == nil {
-					own := back
-					users := guardtest.NewUsers(people()...)
-					own.users, own.put = users, users.Put
-					guards[p.namespace] = newWorld(t, own, func(c *nguard.Config) { c.Namespace = p.namespace })
-				}
-				w := guards[p.namespace]
-				w.back.put(nguard.User{ID: p.id, Role: "user"})
-				browsers[p] = w.loggedIn(p.id)
+	back := k.open(t)
+	guards := map[string]*world{}
+	browsers := map[person]*browser{}
+	for _, p := range all {
+		if guards[p.namespace] == nil {
+			guards[p.namespace] = newWorld(t, back.ofTenant(), func(c *nguard.Config) { c.Namespace = p.namespace })
+		}
+		w := guards[p.namespace]
+		w.back.put(nguard.User{ID: p.id, Role: "user"})
+		browsers[p] = w.loggedIn(p.id)
+	}
+	for _, p := range all {
+		if n := len(handles(guards[p.namespace], p.id)); n != 1 {
+			t.Errorf("%+v has %d sessions", p, n)
+		}
+	}
+	// One by one they are signed out everywhere; the others never notice.
+	for i, p := range all {
+		if err := guards[p.namespace].guard.RevokeUser(nguard.WithActor(context.Background(), "job:test"), p.id); err != nil {
+			t.Fatal(err)
+		}
+		for j, q := range all {
+			want := 200
+			if j <= i {
+				want = 401
 			}
-			for _, p := range all {
-				if n := len(handles(guards[p.namespace], p.id)); n != 1 {
-					t.Errorf("%+v has %d sessions", p, n)
-				}
+			a := browsers[q].get("/who").expect(want)
+			if want == 200 && a.text() != q.id {
+				t.Errorf("%+v is %q", q, a.text())
 			}
-			// One by one they are signed out everywhere; the others never notice.
-			for i, p := range all {
-				if err := guards[p.namespace].guard.RevokeUser(nguard.WithActor(context.Background(), "job:test"), p.id); err != nil {
-					t.Fatal(err)
-				}
-				for j, q := range all {
-					want := 200
-					if j <= i {
-						want = 401
-					}
-					a := browsers[q].get("/who").expect(want)
-					if want == 200 && a.text() != q.id {
-						t.Errorf("%+v is %q", q, a.text())
-					}
-					for _, r := range all {
-						if r.namespace != q.namespace && want == 200 && i == 0 {
-							guards[r.namespace].browser().hold(browsers[q].token()).get("/who").expect(401)
-						}
-					}
+			for _, r := range all {
+				if r.namespace != q.namespace && want == 200 && i == 0 {
+					guards[r.namespace].browser().hold(browsers[q].token()).get("/who").expect(401)
 				}
 			}
-		})
+		}
 	}
 }

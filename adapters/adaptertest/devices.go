@@ -1,4 +1,4 @@
-package promises
+package adaptertest
 
 import (
 	"fmt"
@@ -7,6 +7,14 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 )
+
+var devices = []rule{
+	{"devices: the list", "The list shows each device with where and when it signed in, the newest first, and marks the one that asks.", devicesList},
+	{"devices: end one", "A device that its owner ends is signed out by its next request, and ending the current one is a logout.", devicesEndOne},
+	{"devices: admins", "Who gives roles lists and ends the sessions of others, one or all, and everybody else is refused.", devicesAdmins},
+	{"devices: Config.Admin", "The policy in Config.Admin is asked about the devices of others, and not the one for roles.", devicesOtherPolicy},
+	{"devices: ending the others", "Ending the other devices proves nothing about who the person is: it neither makes the sign-in recent nor moves the end of the session.", devicesNoYounger},
+}
 
 // entries are the sessions in a device list.
 func entries(a answer) []map[string]any {
@@ -22,10 +30,8 @@ func entries(a answer) []map[string]any {
 	return out
 }
 
-// TestDevices_List shows each device with where and when it signed in, the newest first, and marks the
-// one that asks.
-func TestDevices_List(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func devicesList(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		b := w.browser()
 		b.do("POST", "/api/auth/login", `{"id":"user","password":"guardtest-password"}`, "User-Agent: Laptop <script>").expect(200)
 		w.clock.Advance(time.Second)
@@ -57,10 +63,8 @@ func TestDevices_List(t *testing.T) {
 	})
 }
 
-// TestDevices_EndOne: a person ends one of their devices; its next request is 401. Ending the current
-// one is a logout.
-func TestDevices_EndOne(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func devicesEndOne(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		laptop, phone := w.loggedIn("user"), w.loggedIn("user")
 		phone.get("/who").expect(200)
 		list := entries(laptop.get("/api/auth/sessions").expect(200))
@@ -91,10 +95,8 @@ func TestDevices_EndOne(t *testing.T) {
 	})
 }
 
-// TestDevices_Admins: who gives roles looks after devices: others' sessions are listed and ended, one or
-// all, and everybody else is refused.
-func TestDevices_Admins(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func devicesAdmins(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		laptop, phone, admin, mod := w.loggedIn("user"), w.loggedIn("user"), w.loggedIn("admin"), w.loggedIn("mod")
 		list := entries(admin.get("/api/auth/users/user/sessions").expect(200))
 		if len(list) != 2 || list[0]["current"] != false || list[1]["current"] != false {
@@ -132,9 +134,8 @@ func TestDevices_Admins(t *testing.T) {
 	})
 }
 
-// TestDevices_ConfigAdmin: another policy than the one for roles may be asked.
-func TestDevices_ConfigAdmin(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func devicesOtherPolicy(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		w.loggedIn("user")
 		w.loggedIn("mod").get("/api/auth/users/user/sessions").expect(200)
 		w.loggedIn("other").get("/api/auth/users/user/sessions").expect(403)
@@ -142,10 +143,8 @@ func TestDevices_ConfigAdmin(t *testing.T) {
 	}, func(c *nguard.Config) { c.Admin = roleModerator })
 }
 
-// TestDevices_EndOthers_NoYounger: ending the other devices proves nothing about who the person is: it
-// neither makes the sign-in recent nor moves the end of the session.
-func TestDevices_EndOthers_NoYounger(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func devicesNoYounger(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		b.get("/fresh").expect(200)
 		w.clock.Advance(6 * time.Minute)

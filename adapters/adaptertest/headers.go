@@ -1,4 +1,4 @@
-package promises
+package adaptertest
 
 import (
 	"context"
@@ -12,6 +12,12 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
 )
+
+var headers = []rule{
+	{"P10 headers on every status", "Each answer of nguard, of whatever status and from whatever layer, has the headers that all have, its own, and no others.", headersOfEveryStatus},
+	{"P10 headers of limits", "An answer at a limit says when to come again and which limit it was, and a limiter that is down is an outage.", headersOfLimits},
+	{"P10 headers of versions", "ETag, If-None-Match and If-Match speak of one version of one session, which only a change moves.", headersOfVersions},
+}
 
 // everyAnswer is what each answer of nguard carries, and with which value.
 var everyAnswer = map[string]string{
@@ -72,9 +78,9 @@ func (r reply) exactly(what string, more ...string) {
 	}
 }
 
-func TestP10_HeadersOnEveryStatusAndLayer(t *testing.T) {
+func headersOfEveryStatus(t *testing.T, k *kit) {
 	version := nguard.VersionHeader
-	w, store := tallied(t, func(c *nguard.Config) {
+	w, store := k.tallied(t, func(c *nguard.Config) {
 		c.Hooks.BeforeUpdate = func(_ context.Context, u nguard.Update) error {
 			if u.Changes[0].To == "panic" {
 				panic("hook fault")
@@ -163,11 +169,11 @@ func TestP10_HeadersOnEveryStatusAndLayer(t *testing.T) {
 	}
 }
 
-func TestHeadersOfLimits(t *testing.T) {
+func headersOfLimits(t *testing.T, k *kit) {
 	full := func(c *nguard.Config) {
 		c.Limits = nguard.Limits{Login: refusing{}, Update: refusing{}, Read: refusing{}}
 	}
-	w := newWorld(t, memory(t), full)
+	w := k.newWorld(t, full)
 	token, _, err := w.guard.Login(nguard.WithActor(context.Background(), "test"), "user", nguard.LoginOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -186,20 +192,13 @@ func TestHeadersOfLimits(t *testing.T) {
 			}
 		}
 	}
-	down := newWorld(t, memory(t), func(c *nguard.Config) { c.Limits.Login = broken{} })
+	down := k.newWorld(t, func(c *nguard.Config) { c.Limits.Login = broken{} })
 	r := down.sends(down.written("POST", "/api/auth/login", credentials, sameOrigin, asJSON)).expect(503)
 	r.exactly("503 limiter", "Retry-After", "X-Request-Id")
 }
 
-// broken is a limiter that is down.
-type broken struct{}
-
-func (broken) Take(context.Context, nguard.Caller, int) (nguard.Quota, error) {
-	return nguard.Quota{Allowed: true}, fmt.Errorf("canary: limiter is down")
-}
-
-func TestHeadersOfVersions(t *testing.T) {
-	w := newWorld(t, memory(t))
+func headersOfVersions(t *testing.T, k *kit) {
+	w := k.newWorld(t)
 	user := w.loggedIn("user")
 	a := user.get("/api/auth/session").expect(200)
 	etag, version := a.header.Get("Etag"), a.header.Get(nguard.VersionHeader)

@@ -1,0 +1,32 @@
+package adaptertest
+
+import (
+	"testing"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// another is a second process on the same store: a guard of its own, and handles of its own where that can
+// be. What a service keeps outside of them, both processes reach.
+func another(t testing.TB, w *world) *world {
+	t.Helper()
+	b := w.back
+	if b.again != nil {
+		b = b.k.hold(b.again(t))
+	}
+	return newWorld(t, b, func(c *nguard.Config) {
+		c.Now, c.Lifetime, c.MaxSessions, c.RefuseAtCap = w.config.Now, w.config.Lifetime, w.config.MaxSessions, w.config.RefuseAtCap
+	})
+}
+
+// via is the same browser, talking to another process of the service.
+func (b *browser) via(w *world) *browser {
+	return &browser{w: w, base: w.server.URL, client: b.client}
+}
+
+// oneDatabase reports whether people live in the database of the sessions, so that a change of both is one
+// transaction.
+func (b backing) oneDatabase() bool {
+	u, ok := able[nguard.Transactional](b.users)
+	return ok && b.db != nil && u.Database() == b.db
+}

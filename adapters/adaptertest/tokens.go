@@ -1,0 +1,30 @@
+package adaptertest
+
+import (
+	"strings"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// given is the token that an answer hands out, or "".
+func given(w *world, a answer) string {
+	for _, line := range a.header["Set-Cookie"] {
+		if v, ok := strings.CutPrefix(line, w.guard.CookieName()+"="); ok {
+			v, _, _ = strings.Cut(v, ";")
+			return v
+		}
+	}
+	return ""
+}
+
+// show sends a request with a token and keeps nothing of the answer.
+func (w *world) show(token, method, path string) answer {
+	w.t.Helper()
+	return w.browser().hold(token).do(method, path, "")
+}
+
+// handleOf is the public ID of the session that an answer belongs to.
+func handleOf(a answer) string {
+	id, _, _ := strings.Cut(a.header.Get(nguard.VersionHeader), ".")
+	return id
+}

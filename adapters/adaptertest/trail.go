@@ -1,0 +1,44 @@
+package adaptertest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// await returns the first record that matches, waiting for the backlog if it must.
+func (w *world) await(what string, match func(nguard.Event) bool) nguard.Event {
+	w.t.Helper()
+	deadline := time.NewTimer(5 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		for _, e := range w.back.read() {
+			if match(e) {
+				return e
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			w.t.Fatalf("no audit record: %s; there are: %s", what, describe(w.back.read()))
+		}
+	}
+}
+
+// awaitEvent waits for a record by name and outcome.
+func (w *world) awaitEvent(name string, o nguard.Outcome) nguard.Event {
+	w.t.Helper()
+	return w.await(name+" "+string(o), func(e nguard.Event) bool { return e.Name == name && e.Outcome == o })
+}
+
+func describe(events []nguard.Event) string {
+	var b strings.Builder
+	for _, e := range events {
+		fmt.Fprintf(&b, "\n  %s %s actor=%s target=%s action=%s rule=%s reason=%q %v", e.Name, e.Outcome, e.Actor, e.Target, e.Action, e.Rule, e.Reason, e.Changes)
+	}
+	return b.String()
+}

@@ -1,0 +1,79 @@
+package paritytest
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/nguard-go/nguard/adapters/adaptertest"
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/policy/ratelimit"
+)
+
+// adapters are all that there are. Each has a file of its own, with its Serve.
+var adapters = []struct {
+	name    string
+	harness adaptertest.Harness
+	options []adaptertest.Option
+}{
+	{name: "nethttp", harness: adaptertest.Harness{Serve: serveNetHTTP, HTTP2: true}},
+}
+
+// backings are the ways in which a service keeps its things.
+var backings = []struct {
+	name string
+	open func(t testing.TB) adaptertest.Backing
+}{
+	{"memory", adaptertest.Memory},
+	{"sqlite", func(t testing.TB) adaptertest.Backing { return adaptertest.SQL(t, sqlite(t)) }},
+	{"split", func(t testing.TB) adaptertest.Backing { return adaptertest.Split(t, sqlite(t)) }},
+}
+
+// TestParity is every adapter with every backing.
+func TestParity(t *testing.T) {
+	for _, a := range adapters {
+		for _, b := range backings {
+			t.Run(a.name+"/"+b.name, func(t *testing.T) {
+				h := a.harness
+				h.Open, h.Limits = b.open, limits
+				adaptertest.Run(t, h, a.options...)
+			})
+		}
+	}
+}
+
+// sqlite returns what opens one database in a file of its own, as many times as it is asked.
+func sqlite(t testing.TB) func(t testing.TB) *sql.DB {
+	path := filepath.Join(t.TempDir(), "parity.db")
+	return func(t testing.TB) *sql.DB {
+		t.Helper()
+		db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
+}
+
+// limits are those of package ratelimit.
+func limits(t testing.TB, now func() time.Time) adaptertest.Limits {
+	on := func(rules ...ratelimit.Rule) nguard.Limiter {
+		t.Helper()
+		l, err := ratelimit.NewWithClock(now, rules...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	return adaptertest.Limits{
+		Default:    nguard.Limits{Login: on(ratelimit.LoginRules()...), Update: on(ratelimit.UpdateRules()...), Read: on(ratelimit.ReadRules()...)},
+		LoginDelay: ratelimit.LoginDelay,
+		PerIP:      func(name string, n int, d time.Duration) nguard.Limiter { return on(ratelimit.PerIP(name, n, d)) },
+		PerAccount: func(name string, n int, d time.Duration) nguard.Limiter { return on(ratelimit.PerAccount(name, n, d)) },
+		PerUser:    func(name string, n int, d time.Duration) nguard.Limiter { return on(ratelimit.PerUser(name, n, d)) },
+	}
+}
