@@ -2,9 +2,11 @@ package promises
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/core/guardtest"
 )
 
 // What the tests that are still here share with those that have moved to adapters/adaptertest.
@@ -221,4 +224,124 @@ var ends = map[string]func(t *testing.T, w *world, b *browser, id string){
 			t.Error(err)
 		}
 	},
+}
+
+// tally counts the calls that reach a store, and can make reads fail.
+type tally struct {
+	nguard.Store
+	creates, replaces, touches, deletes, bumps atomic.Int64
+	down                                       atomic.Bool
+}
+
+func (s *tally) Unwrap() any { return s.Store }
+
+func (s *tally) Create(ctx context.Context, r *nguard.Record, c nguard.Cap) (nguard.Created, error) {
+	s.creates.Add(1)
+	return s.Store.Create(ctx, r, c)
+}
+
+func (s *tally) Load(ctx context.Context, token string) (nguard.Found, error) {
+	if s.down.Load() {
+		return nguard.Found{}, errors.New("canary: store is down at db.internal:5432")
+	}
+	return s.Store.Load(ctx, token)
+}
+
+func (s *tally) Replace(ctx context.Context, f nguard.Found, next *nguard.Record, rotate bool) (nguard.Found, error) {
+	s.replaces.Add(1)
+	return s.Store.Replace(ctx, f, next, rotate)
+}
+
+func (s *tally) Touch(ctx context.Context, f nguard.Found, at time.Time) (nguard.Found, error) {
+	s.touches.Add(1)
+	return s.Store.Touch(ctx, f, at)
+}
+
+func (s *tally) Delete(ctx context.Context, owner, id string) error {
+	s.deletes.Add(1)
+	return s.Store.Delete(ctx, owner, id)
+}
+
+func (s *tally) Epoch(ctx context.Context, owner string) (nguard.Epoch, error) {
+	return s.Store.(nguard.Epochs).Epoch(ctx, owner)
+}
+
+func (s *tally) Bump(ctx context.Context, owner string, b nguard.Bump) (nguard.Epoch, error) {
+	s.bumps.Add(1)
+	return s.Store.(nguard.Epochs).Bump(ctx, owner, b)
+}
+
+// writes is everything but reads.
+func (s *tally) writes() int64 {
+	return s.creates.Load() + s.replaces.Load() + s.touches.Load() + s.deletes.Load() + s.bumps.Load()
+}
+
+// issuedElsewhere is a well-formed token that this world never gave out: another program's.
+func issuedElsewhere(t testing.TB, userID string) string {
+	t.Helper()
+	g := guardtest.New(t, nguard.Config{}, people()...)
+	token, _, err := g.Login(nguard.WithActor(context.Background(), userID), userID, nguard.LoginOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// count is how many live sessions the person has.
+func (w *world) count(userID string) int {
+	w.t.Helper()
+	list, err := w.guard.Sessions(context.Background(), userID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(list)
+}
+
+const credentials = `{"id":"user","password":"` + guardtest.Password + `"}`
+
+// handle is the public ID of the only session of a person.
+func (w *world) handle(userID string) string {
+	w.t.Helper()
+	list, err := w.guard.Sessions(context.Background(), userID)
+	if err != nil || len(list) != 1 {
+		w.t.Fatalf("%d sessions of %s, %v", len(list), userID, err)
+	}
+	return list[0].ID()
+}
+
+// issuedLocally makes well-formed tokens fast.
+func issuedLocally(t testing.TB) string {
+	t.Helper()
+	created, err := nguard.Keyed(nowhere{}).Create(context.Background(), &nguard.Record{Owner: "user"}, nguard.Cap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return created.Live
+}
+
+// rowCounts is the number of rows of each table of sessions and people, as text.
+func (w *world) rowCounts() string {
+	w.t.Helper()
+	rows, err := w.back.db.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%audit%' ORDER BY name`)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			w.t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	rows.Close()
+	var out strings.Builder
+	for _, name := range names {
+		var n string
+		if err := w.back.db.QueryRow(`SELECT count(*) FROM "` + name + `"`).Scan(&n); err != nil {
+			w.t.Fatal(err)
+		}
+		out.WriteString(name + "=" + n + " ")
+	}
+	return out.String()
 }
