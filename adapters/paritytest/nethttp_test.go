@@ -15,7 +15,12 @@ import (
 
 // serveNetHTTP is an App as a program writes it with http.ServeMux.
 func serveNetHTTP(_ testing.TB, app adaptertest.App) *adaptertest.Server {
-	s := httptest.NewUnstartedServer(netHTTP(app))
+	return listen(app, netHTTP(app))
+}
+
+// listen serves a handler of net/http, or of a framework built on it, with what app asks for.
+func listen(app adaptertest.App, h http.Handler) *adaptertest.Server {
+	s := httptest.NewUnstartedServer(h)
 	s.Config.ReadHeaderTimeout, s.Config.ReadTimeout, s.Config.IdleTimeout = app.ReadHeaderTimeout, app.ReadTimeout, app.IdleTimeout
 	if app.MaxHeader > http.DefaultMaxHeaderBytes {
 		s.Config.MaxHeaderBytes = app.MaxHeader

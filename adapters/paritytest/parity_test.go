@@ -20,6 +20,8 @@ var adapters = []struct {
 	options []adaptertest.Option
 }{
 	{name: "nethttp", harness: adaptertest.Harness{Serve: serveNetHTTP, HTTP2: true}},
+	{name: "gin", harness: adaptertest.Harness{Serve: serveGin, HTTP2: true}},
+	{name: "fiber", harness: adaptertest.Harness{Serve: serveFiber}},
 }
 
 // backings are the ways in which a service keeps its things.
