@@ -48,6 +48,10 @@ var groups = [][]rule{
 	contractCookie,
 	contractUpdate,
 	contractOrigins,
+	cookieRemoval,
+	cookies,
+	cookieSpellings,
+	crossOrigin,
 	deadStaysDead,
 	devices,
 	floods,
@@ -57,6 +61,7 @@ var groups = [][]rule{
 	issuance,
 	lostUpdates,
 	namespaces,
+	origins,
 	quietReads,
 }
 

@@ -67,8 +67,17 @@ func (w *world) written(method, target, body string, lines ...string) string {
 func (w *world) sends(raw string) reply {
 	w.t.Helper()
 	c := dialWire(w.t, w.addr())
-	defer c.conn.Close()
+	defer c.drop()
 	return c.ask(raw)
+}
+
+// drop closes a connection on which all has been said, and leaves nothing of it with the system: the suite
+// opens more of them than there are ports for connections that wait to be forgotten.
+func (c *wire) drop() {
+	if tcp, ok := c.conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.conn.Close()
 }
 
 // ask writes bytes and reads one answer. What cannot be written any more, because the server has
@@ -131,6 +140,28 @@ func (r reply) expect(status int) reply {
 		r.t.Fatalf("got status %d, want %d: %s%s", r.status, status, r.head, r.body)
 	}
 	return r
+}
+
+// stable is the answer without what differs from second to second.
+func (r reply) stable() string {
+	var b strings.Builder
+	for _, line := range strings.SplitAfter(r.head, "\r\n") {
+		if !strings.HasPrefix(line, "Date: ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String() + r.body
+}
+
+// closedWithin reports whether the other side ends the connection before the deadline; what it says
+// before does not matter.
+func closedWithin(conn net.Conn, d time.Duration) bool {
+	if err := conn.SetReadDeadline(time.Now().Add(d)); err != nil {
+		return true
+	}
+	_, err := io.Copy(io.Discard, conn)
+	nerr, ok := err.(net.Error)
+	return !ok || !nerr.Timeout()
 }
 
 // clears reports whether the answer tells the browser to drop the session cookie.
