@@ -48,6 +48,9 @@ var groups = [][]rule{
 	contractCookie,
 	contractUpdate,
 	contractOrigins,
+	bodyForms,
+	bodySizes,
+	bodyValues,
 	cookieRemoval,
 	cookies,
 	cookieSpellings,
@@ -58,11 +61,17 @@ var groups = [][]rule{
 	grants,
 	headers,
 	hooks,
+	identity,
 	issuance,
 	lostUpdates,
 	namespaces,
 	origins,
+	privilege,
 	quietReads,
+	referencePaths,
+	references,
+	smuggledAuthority,
+	smuggledUpdates,
 }
 
 // rule is a case: its name, the sentence that must hold, and how it is checked.

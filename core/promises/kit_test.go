@@ -2,7 +2,10 @@ package promises
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -271,11 +274,6 @@ func (s *tally) Bump(ctx context.Context, owner string, b nguard.Bump) (nguard.E
 	return s.Store.(nguard.Epochs).Bump(ctx, owner, b)
 }
 
-// writes is everything but reads.
-func (s *tally) writes() int64 {
-	return s.creates.Load() + s.replaces.Load() + s.touches.Load() + s.deletes.Load() + s.bumps.Load()
-}
-
 // issuedElsewhere is a well-formed token that this world never gave out: another program's.
 func issuedElsewhere(t testing.TB, userID string) string {
 	t.Helper()
@@ -344,4 +342,104 @@ func (w *world) rowCounts() string {
 		out.WriteString(name + "=" + n + " ")
 	}
 	return out.String()
+}
+
+// storedBytes is everything that the world keeps but its audit records and the sweeper's notes: sessions
+// with their marks and epochs, and people. Two equal strings mean that not one byte has changed.
+func storedBytes(w *world) string {
+	w.t.Helper()
+	var b strings.Builder
+	ctx := context.Background()
+	if w.back.db != nil {
+		for _, query := range []string{"SELECT * FROM nguard_sessions ORDER BY 1", "SELECT * FROM nguard_epochs ORDER BY 1", "SELECT * FROM people ORDER BY 1"} {
+			rows, err := w.back.db.QueryContext(ctx, query)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			names, err := rows.Columns()
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			for rows.Next() {
+				cells := make([]any, len(names))
+				for i := range cells {
+					cells[i] = new(any)
+				}
+				if err := rows.Scan(cells...); err != nil {
+					w.t.Fatal(err)
+				}
+				for i, c := range cells {
+					if names[i] == "bumped_at" || names[i] == "keep_until" {
+						continue // when an epoch was last open: for the sweeper, and of no effect
+					}
+					if raw, ok := (*c.(*any)).([]byte); ok {
+						fmt.Fprintf(&b, "%s=%x ", names[i], raw)
+					} else {
+						fmt.Fprintf(&b, "%s=%v ", names[i], *c.(*any))
+					}
+				}
+				b.WriteString("\n")
+			}
+			if err := rows.Err(); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	lister, ok := w.back.store.(nguard.Lister)
+	for _, p := range people() {
+		if w.back.db == nil {
+			if !ok {
+				w.t.Fatal("the store of this world cannot be looked into")
+			}
+			found, err := lister.List(ctx, p.ID, "", 1000)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			for _, f := range found {
+				fmt.Fprintf(&b, "%s %v %v %v\n", hex.EncodeToString(f.Record.Encode()), f.LastSeen, f.SeenAt, f.User)
+			}
+		}
+		u, err := w.back.users.User(ctx, p.ID)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		raw, err := json.Marshal(u)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s\n", raw)
+	}
+	return b.String()
+}
+
+// unchanged fails the test if anything that is stored differs after fn.
+func unchanged(t *testing.T, w *world, what string, fn func()) {
+	t.Helper()
+	before := storedBytes(w)
+	fn()
+	if after := storedBytes(w); after != before {
+		old := strings.Split(before, "\n")
+		for _, line := range strings.Split(after, "\n") {
+			if !slices.Contains(old, line) {
+				t.Errorf("%s: what is stored has changed to %.300s", what, line)
+			}
+		}
+		if len(strings.Split(after, "\n")) != len(old) {
+			t.Errorf("%s: what is stored has gone or come", what)
+		}
+	}
+}
+
+// handles are the public handles of a user's live sessions, newest first.
+func handles(w *world, userID string) []string {
+	w.t.Helper()
+	list, err := w.guard.Sessions(context.Background(), userID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ids := make([]string, len(list))
+	for i, s := range list {
+		ids[i] = s.ID()
+	}
+	return ids
 }
