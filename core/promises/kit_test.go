@@ -1,14 +1,20 @@
 package promises
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -442,4 +448,154 @@ func handles(w *world, userID string) []string {
 		ids[i] = s.ID()
 	}
 	return ids
+}
+
+// wire is a connection on which requests are written by hand, for what no client library sends.
+type wire struct {
+	t    testing.TB
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func dialWire(t testing.TB, addr string) *wire {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return &wire{t: t, conn: conn, in: bufio.NewReader(conn)}
+}
+
+// reply is an answer to the byte.
+type reply struct {
+	t      testing.TB
+	status int
+	head   string // status line and header lines as sent
+	header http.Header
+	body   string
+}
+
+// addr is where the world listens; it is also its Host.
+func (w *world) addr() string { return strings.TrimPrefix(w.server.URL, "http://") }
+
+// by is the header line that shows a token.
+func (w *world) by(token string) string { return "Cookie: " + w.guard.CookieName() + "=" + token }
+
+const (
+	sameOrigin = "Sec-Fetch-Site: same-origin"
+	asJSON     = "Content-Type: application/json"
+)
+
+// written is a request as bytes. Header lines are taken as they are.
+func (w *world) written(method, target, body string, lines ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, target, w.addr())
+	for _, line := range lines {
+		b.WriteString(line + "\r\n")
+	}
+	if body != "" {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
+	}
+	return b.String() + "\r\n" + body
+}
+
+// sends writes one request on a connection of its own and reads the answer.
+func (w *world) sends(raw string) reply {
+	w.t.Helper()
+	c := dialWire(w.t, w.addr())
+	defer c.conn.Close()
+	return c.ask(raw)
+}
+
+// ask writes bytes and reads one answer. What cannot be written any more, because the server has
+// answered and closed, does not matter: the answer does.
+func (c *wire) ask(raw string) reply {
+	c.t.Helper()
+	_, _ = io.WriteString(c.conn, raw)
+	method, _, _ := strings.Cut(raw, " ")
+	return c.read(method)
+}
+
+func (c *wire) read(method string) reply {
+	c.t.Helper()
+	r, err := c.tryRead(method)
+	if err != nil {
+		c.t.Fatalf("no answer: %v", err)
+	}
+	return r
+}
+
+func (c *wire) tryRead(method string) (reply, error) {
+	var head bytes.Buffer
+	for {
+		line, err := c.in.ReadString('\n')
+		head.WriteString(line)
+		if err != nil {
+			return reply{}, fmt.Errorf("%w after %q", err, head.String())
+		}
+		if line == "\r\n" {
+			break
+		}
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head.Bytes())), &http.Request{Method: method})
+	if err != nil {
+		return reply{}, err
+	}
+	r := reply{t: c.t, status: resp.StatusCode, head: head.String(), header: resp.Header}
+	var body []byte
+	switch length := resp.Header.Get("Content-Length"); {
+	case method == "HEAD" || resp.StatusCode == 304 || resp.StatusCode == 204:
+	case slices.Contains(resp.TransferEncoding, "chunked"):
+		body, err = io.ReadAll(httputil.NewChunkedReader(c.in))
+		if err == nil {
+			_, err = c.in.ReadString('\n')
+		}
+	case length != "":
+		n, _ := strconv.Atoi(length)
+		body = make([]byte, n)
+		_, err = io.ReadFull(c.in, body)
+	default:
+		body, err = io.ReadAll(c.in)
+	}
+	r.body = string(body)
+	return r, err
+}
+
+func (r reply) expect(status int) reply {
+	r.t.Helper()
+	if r.status != status {
+		r.t.Fatalf("got status %d, want %d: %s%s", r.status, status, r.head, r.body)
+	}
+	return r
+}
+
+// stable is the answer without what differs from second to second.
+func (r reply) stable() string {
+	var b strings.Builder
+	for _, line := range strings.SplitAfter(r.head, "\r\n") {
+		if !strings.HasPrefix(line, "Date: ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String() + r.body
+}
+
+// serve starts the world's handler on a server of one's own making, as an application configures it.
+func (w *world) serve(handler http.Handler, configure func(*httptest.Server)) *httptest.Server {
+	w.t.Helper()
+	s := httptest.NewUnstartedServer(handler)
+	if configure != nil {
+		configure(s)
+	}
+	if s.TLS != nil {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	w.t.Cleanup(s.Close)
+	return s
 }
