@@ -18,7 +18,7 @@ var cookieSpellings = []rule{
 }
 
 // sameRefusal sends each value as the session cookie and wants one answer to the byte: 401 that clears the
-// cookie. What net/http itself refuses as no HTTP, such as a control character, never gets to nguard.
+// cookie. What the server itself refuses as no HTTP, such as a control character, never gets to nguard.
 func (w *world) sameRefusal(values []string) {
 	w.t.Helper()
 	first := w.sends(w.written("GET", "/api/auth/session", "", w.by("never-issued"))).expect(401)

@@ -54,7 +54,7 @@ func framingOneMeaning(t *testing.T, k *kit) {
 			t.Errorf("%s: got status %d, want a refusal", name, r.status)
 		}
 	}
-	// A length beside chunks: net/http takes the chunks. The length must then count for nothing: the body is
+	// A length beside chunks: a server may take the chunks. The length must then count for nothing: the body is
 	// neither cut to it nor prolonged by it.
 	both := "POST /api/auth/update HTTP/1.1\r\n" + host + cookie + sameOrigin + "\r\n" + asJSON + "\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{\"language\":\"de\"}\r\n0\r\n\r\n"
 	c := dialWire(t, w.addr())

@@ -1,4 +1,4 @@
-package promises
+package adaptertest
 
 import (
 	"context"
@@ -11,8 +11,18 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
-	"github.com/nguard-go/nguard/policy/ratelimit"
 )
+
+// enumeration are the rules of group J of the checklist: no answer tells who exists.
+var enumeration = []rule{
+	{"J1 one answer", "Whoever is not let in gets one answer, to the byte, whatever the reason.", enumerationOneAnswer},
+	{"J1 an outage", "An outage of the users table is not told from another by whom it concerns, nor lets anybody in.", enumerationOutage},
+	{"J1 disabled people", "Nobody who is disabled gets in, also where the program's own check forgets to look.", enumerationDisabled},
+	{"J2 the verifier", "Credentials are verified once for each attempt, of whomever they are.", enumerationVerifier},
+	{"J3 the throttle", "The limit for one account treats accounts that do not exist alike.", enumerationThrottle},
+	{"J4 an enormous password", "An enormous password or name never reaches the verifier.", enumerationEnormous},
+	{"J5 dead tokens", "Dead tokens and foreign handles look like those that never were, and who may not manage learns nothing about who exists.", enumerationTokens},
+}
 
 // doorkeeper counts how often credentials are verified, and knows a person who is locked.
 type doorkeeper struct {
@@ -29,16 +39,14 @@ func (d *doorkeeper) Authenticate(ctx context.Context, c nguard.Credentials) (ng
 }
 
 // guarded is a world with a doorkeeper, and a person for each reason not to let them in.
-func guarded(t *testing.T, options ...func(*nguard.Config)) (*world, *doorkeeper) {
-	d := &doorkeeper{Users: guardtest.NewUsers(append(people(),
+func (k *kit) guarded(t *testing.T, options ...func(*nguard.Config)) (*world, *doorkeeper) {
+	d := &doorkeeper{Users: guardtest.NewUsers(append(People(),
 		nguard.User{ID: "locked", Email: "locked@example.com", Role: "user"},
 		nguard.User{ID: "disabled", Email: "disabled@example.com", Role: "admin", Disabled: true})...)}
-	b := memory(t)
+	b := k.open(t)
 	b.users = d
 	return newWorld(t, b, options...), d
 }
-
-func attempt(id, password string) string { return `{"id":"` + id + `","password":"` + password + `"}` }
 
 // rejections are the ways not to get in.
 var rejections = map[string]string{
@@ -56,8 +64,10 @@ var rejections = map[string]string{
 	"unknown, asking to be remembered": strings.Replace(attempt("nobody", "x"), "}", `,"remember":true}`, 1),
 }
 
-func TestJ1_WhoeverIsNotLetInGetsOneAnswer(t *testing.T) {
-	w, _ := guarded(t)
+var digits = regexp.MustCompile(`(t=|Retry-After: )[0-9]+`)
+
+func enumerationOneAnswer(t *testing.T, k *kit) {
+	w, _ := k.guarded(t)
 	var first string
 	for what, body := range rejections {
 		r := w.sends(w.written("POST", "/api/auth/login", body, sameOrigin, asJSON)).expect(401)
@@ -76,8 +86,46 @@ func TestJ1_WhoeverIsNotLetInGetsOneAnswer(t *testing.T) {
 	}
 }
 
-func TestJ2_TheVerifierRunsOnceForEach(t *testing.T) {
-	w, door := guarded(t)
+// careless is an Authenticator that forgets to look whether a person is disabled.
+type careless struct{ *guardtest.Users }
+
+func (u *careless) Authenticate(ctx context.Context, c nguard.Credentials) (nguard.User, error) {
+	return u.User(ctx, c.Get("id"))
+}
+
+// absent is a users table that cannot be reached.
+type absent struct{ *guardtest.Users }
+
+func (*absent) Authenticate(context.Context, nguard.Credentials) (nguard.User, error) {
+	return nguard.User{}, errors.New("canary: connection refused")
+}
+
+func enumerationOutage(t *testing.T, k *kit) {
+	b := k.open(t)
+	b.users = &absent{guardtest.NewUsers(People()...)}
+	w := newWorld(t, b)
+	known := w.sends(w.written("POST", "/api/auth/login", credentials, sameOrigin, asJSON)).expect(503)
+	unknown := w.sends(w.written("POST", "/api/auth/login", attempt("nobody", "x"), sameOrigin, asJSON)).expect(503)
+	if known.body != unknown.body || strings.Contains(known.body+known.head, "canary") {
+		t.Errorf("%s%s\n%s%s", known.head, known.body, unknown.head, unknown.body)
+	}
+}
+
+func enumerationDisabled(t *testing.T, k *kit) {
+	b := k.open(t)
+	b.users = &careless{guardtest.NewUsers(append(People(), nguard.User{ID: "disabled", Role: "admin", Disabled: true})...)}
+	w := newWorld(t, b)
+	if a := w.browser().post("/api/auth/login", attempt("disabled", guardtest.Password)).expect(401); a.at("code") != "bad_credentials" {
+		t.Errorf("answer %s", a.raw)
+	}
+	if _, _, err := w.guard.Login(nguard.WithActor(t.Context(), "test"), "disabled", nguard.LoginOptions{}); !errors.Is(err, nguard.ErrBadCredentials) {
+		t.Errorf("Login by the program: %v", err)
+	}
+	w.loggedIn("user")
+}
+
+func enumerationVerifier(t *testing.T, k *kit) {
+	w, door := k.guarded(t)
 	for what, body := range rejections {
 		before := door.asked.Load()
 		w.browser().post("/api/auth/login", body).expect(401)
@@ -92,14 +140,9 @@ func TestJ2_TheVerifierRunsOnceForEach(t *testing.T) {
 	}
 }
 
-var digits = regexp.MustCompile(`(t=|Retry-After: )[0-9]+`)
-
-func TestJ3_TheThrottleTreatsUnknownAccountsAlike(t *testing.T) {
-	limits, err := ratelimit.New(ratelimit.PerAccount("account", 3, time.Minute))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, door := guarded(t, func(c *nguard.Config) { c.Limits.Login = limits })
+func enumerationThrottle(t *testing.T, k *kit) {
+	limits := k.limits(t, time.Now).PerAccount("account", 3, time.Minute)
+	w, door := k.guarded(t, func(c *nguard.Config) { c.Limits.Login = limits })
 	answers := map[string][]string{}
 	for _, id := range []string{"user", "admin", "nobody", "noone", "locked", "disabled"} {
 		for range 5 {
@@ -126,8 +169,8 @@ func TestJ3_TheThrottleTreatsUnknownAccountsAlike(t *testing.T) {
 	}
 }
 
-func TestJ4_AnEnormousPasswordIsNeverHashed(t *testing.T) {
-	w, door := guarded(t)
+func enumerationEnormous(t *testing.T, k *kit) {
+	w, door := k.guarded(t)
 	for n, want := range map[int]int{1 << 20: 413, 11 << 10: 413, 1001: 400} {
 		for _, id := range []string{"user", "nobody"} {
 			w.browser().post("/api/auth/login", attempt(id, strings.Repeat("x", n))).expect(want)
@@ -139,8 +182,8 @@ func TestJ4_AnEnormousPasswordIsNeverHashed(t *testing.T) {
 	}
 }
 
-func TestJ5_DeadTokensAndForeignHandlesLookUnknown(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func enumerationTokens(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		ask := func(token string) string {
 			return w.sends(w.written("GET", "/api/auth/session", "", w.by(token))).stable()
 		}
@@ -195,43 +238,4 @@ func TestJ5_DeadTokensAndForeignHandlesLookUnknown(t *testing.T) {
 			t.Error("the list of sessions tells who exists")
 		}
 	})
-}
-
-// An outage of the users table must not be told from another by whom it concerns, nor let anybody in.
-func TestJ1_AnOutageIsNoAnswerAboutTheAccount(t *testing.T) {
-	b := memory(t)
-	b.users = &absent{guardtest.NewUsers(people()...)}
-	w := newWorld(t, b)
-	known := w.sends(w.written("POST", "/api/auth/login", credentials, sameOrigin, asJSON)).expect(503)
-	unknown := w.sends(w.written("POST", "/api/auth/login", attempt("nobody", "x"), sameOrigin, asJSON)).expect(503)
-	if known.body != unknown.body || strings.Contains(known.body+known.head, "canary") {
-		t.Errorf("%s%s\n%s%s", known.head, known.body, unknown.head, unknown.body)
-	}
-}
-
-// careless is an Authenticator that forgets to look whether a person is disabled.
-type careless struct{ *guardtest.Users }
-
-func (u *careless) Authenticate(ctx context.Context, c nguard.Credentials) (nguard.User, error) {
-	return u.User(ctx, c.Get("id"))
-}
-
-func TestJ1_TheEngineLetsNobodyInWhoIsDisabled(t *testing.T) {
-	b := memory(t)
-	b.users = &careless{guardtest.NewUsers(append(people(), nguard.User{ID: "disabled", Role: "admin", Disabled: true})...)}
-	w := newWorld(t, b)
-	if a := w.browser().post("/api/auth/login", attempt("disabled", guardtest.Password)).expect(401); a.at("code") != "bad_credentials" {
-		t.Errorf("answer %s", a.raw)
-	}
-	if _, _, err := w.guard.Login(nguard.WithActor(t.Context(), "test"), "disabled", nguard.LoginOptions{}); !errors.Is(err, nguard.ErrBadCredentials) {
-		t.Errorf("Login by the program: %v", err)
-	}
-	w.loggedIn("user")
-}
-
-// absent is a users table that cannot be reached.
-type absent struct{ *guardtest.Users }
-
-func (*absent) Authenticate(context.Context, nguard.Credentials) (nguard.User, error) {
-	return nguard.User{}, errors.New("canary: connection refused")
 }

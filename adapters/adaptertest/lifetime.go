@@ -1,17 +1,23 @@
-package promises
+package adaptertest
 
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
 )
+
+// lifetimes are how long sessions last, and how many of them a person has.
+var lifetimes = []rule{
+	{"lifetime: remembered sessions", "The cookie persists only when the person asked for it, and then for as long as the session has left, on login and on every answer that repeats it.", lifetimeCookie},
+	{"lifetime: 400 days", "Browsers cut cookies of more than 400 days, so none is asked for.", lifetimeCookieCap},
+	{"lifetime: profiles", "The profiles end sessions at the limits of NIST SP 800-63B-4: the idle one, and the overall one whatever the traffic. Remembering is no way around either.", lifetimeProfiles},
+	{"lifetime: step-up", "A policy that wants recent proof refuses with a code of its own, and is satisfied after a step-up, which gives a session that no earlier token reaches.", lifetimeFresh},
+}
 
 // loginAs logs in with more members in the body than browser.login.
 func loginAs(b *browser, userID, more string) answer {
@@ -29,10 +35,8 @@ func cookieOf(a answer, w *world) *http.Cookie {
 	return nil
 }
 
-// TestLifetime_RememberMe_Cookie: the cookie persists only when the person asked for it, and then for as
-// long as the session has left, on login and on every answer that repeats it.
-func TestLifetime_RememberMe_Cookie(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func lifetimeCookie(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		for _, more := range []string{"", `,"remember":false`} {
 			b := w.browser()
 			for _, a := range []answer{loginAs(b, "user", more).expect(200), b.post("/api/auth/refresh", "").expect(200), b.post("/api/auth/update", `{"draft":"x"}`).expect(200)} {
@@ -70,17 +74,14 @@ func TestLifetime_RememberMe_Cookie(t *testing.T) {
 	})
 }
 
-// TestLifetime_CookieCap_400Days: browsers cut longer cookies, so none is asked for.
-func TestLifetime_CookieCap_400Days(t *testing.T) {
-	w := newWorld(t, memory(t), func(c *nguard.Config) { c.Lifetime.Remember = 5 * 365 * 24 * time.Hour })
+func lifetimeCookieCap(t *testing.T, k *kit) {
+	w := k.newWorld(t, func(c *nguard.Config) { c.Lifetime.Remember = 5 * 365 * 24 * time.Hour })
 	if c := cookieOf(loginAs(w.browser(), "user", `,"remember":true`).expect(200), w); c.MaxAge != 400*24*3600 {
 		t.Errorf("Max-Age is %d", c.MaxAge)
 	}
 }
 
-// TestLifetime_Profiles: the profiles end sessions at the limits of NIST SP 800-63B-4: the idle one, and
-// the overall one whatever the traffic. Remembering is no way around either.
-func TestLifetime_Profiles(t *testing.T) {
+func lifetimeProfiles(t *testing.T, k *kit) {
 	day := 24 * time.Hour
 	for _, profile := range []struct {
 		name           string
@@ -91,7 +92,7 @@ func TestLifetime_Profiles(t *testing.T) {
 		{"default", nguard.Lifetime{}, time.Hour, day},
 	} {
 		t.Run(profile.name, func(t *testing.T) {
-			each(t, func(t *testing.T, w *world) {
+			k.each(t, func(t *testing.T, w *world) {
 				for _, more := range []string{"", `,"remember":true`} {
 					if profile.name == "default" && more != "" {
 						continue // remembered ones live for a month by default, with no idle limit: tested above
@@ -130,10 +131,8 @@ func TestLifetime_Profiles(t *testing.T) {
 	}
 }
 
-// TestLifetime_Fresh_StepUp: a policy that wants recent proof refuses with a code of its own, and is
-// satisfied after a step-up, which gives a session that no earlier token reaches.
-func TestLifetime_Fresh_StepUp(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func lifetimeFresh(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		b := w.browser()
 		b.get("/fresh").expect(401)
 		b.login("user")
@@ -175,112 +174,4 @@ func TestLifetime_Fresh_StepUp(t *testing.T) {
 		w.clock.Advance(5*time.Minute + time.Second)
 		b.get("/fresh").expect(403)
 	})
-}
-
-// TestLifetime_MaxSessions_Refuse: at the cap a login is refused and nothing ends; it is possible again
-// when a device signs out or its session is over. Logging in again in the same browser needs no place.
-func TestLifetime_MaxSessions_Refuse(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		one, two := w.loggedIn("user"), w.loggedIn("user")
-		three := w.browser()
-		a := loginAs(three, "user", "").expect(403)
-		if a.at("code") != "too_many_sessions" || three.token() != "" {
-			t.Errorf("at the cap: %s, token %q", a.raw, three.token())
-		}
-		w.awaitEvent(nguard.EventExcessSessions, nguard.Denied)
-		w.loggedIn("other") // another person's count is another
-		for _, b := range []*browser{one, two} {
-			b.get("/who").expect(200)
-		}
-		old := one.copyOf()
-		one.login("user")
-		old.get("/who").expect(401)
-		one.post("/step-up", "").expect(200)
-		if n := len(handles(w, "user")); n != 2 {
-			t.Errorf("%d sessions", n)
-		}
-		two.post("/api/auth/logout", "").expect(200)
-		three.login("user")
-		loginAs(two, "user", "").expect(403)
-		w.clock.Advance(61 * time.Minute) // both are over by the idle limit
-		two.login("user")
-		if err := w.guard.RevokeUser(nguard.WithActor(context.Background(), "job:test"), "user"); err != nil {
-			t.Fatal(err)
-		}
-		one.login("user")
-		three.login("user")
-		loginAs(two, "user", "").expect(403)
-		// Ending the others makes room for them.
-		one.do("DELETE", "/api/auth/sessions", "").expect(200)
-		two.login("user")
-	}, func(c *nguard.Config) { c.MaxSessions, c.RefuseAtCap = 2, true })
-}
-
-// TestLifetime_MaxSessions_EndOldest: at the cap a login ends the session created first.
-func TestLifetime_MaxSessions_EndOldest(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		var devices []*browser
-		for range 4 {
-			devices = append(devices, w.loggedIn("user"))
-			w.clock.Advance(time.Second)
-		}
-		for i, b := range devices {
-			if i == 0 {
-				b.get("/who").expect(401)
-				continue
-			}
-			b.get("/who").expect(200)
-		}
-		e := w.await("the session ended at the cap", func(e nguard.Event) bool { return e.Name == nguard.EventExcessSessions })
-		if e.Target != "user" || e.Session == "" || e.Count != 3 {
-			t.Errorf("record: %+v", e)
-		}
-		devices[1].post("/api/auth/refresh", "").expect(200) // a new token is no new session
-		w.loggedIn("user")
-		devices[1].get("/who").expect(401)
-		devices[2].get("/who").expect(200)
-		if n := len(handles(w, "user")); n != 3 {
-			t.Errorf("%d sessions", n)
-		}
-	}, func(c *nguard.Config) { c.MaxSessions = 3 })
-}
-
-// TestLifetime_MaxSessions_Parallel: logins at once never leave more than the cap alive, at either way of
-// keeping it.
-func TestLifetime_MaxSessions_Parallel(t *testing.T) {
-	for _, refuse := range []bool{true, false} {
-		t.Run("refuse="+strconv.FormatBool(refuse), func(t *testing.T) {
-			each(t, func(t *testing.T, w *world) {
-				var done sync.WaitGroup
-				start := make(chan struct{})
-				statuses := make([]int, 20)
-				browsers := make([]*browser, len(statuses))
-				for i := range statuses {
-					browsers[i] = w.browser()
-					done.Add(1)
-					go func() {
-						defer done.Done()
-						<-start
-						if a, err := browsers[i].try("POST", "/api/auth/login", `{"id":"user","password":"`+guardtest.Password+`"}`); err == nil {
-							statuses[i] = a.status
-						}
-					}()
-				}
-				close(start)
-				done.Wait()
-				live := 0
-				for i, b := range browsers {
-					if want := 200; statuses[i] != want && (!refuse || statuses[i] != 403) {
-						t.Errorf("login %d: status %d", i, statuses[i])
-					}
-					if b.get("/who").status == 200 {
-						live++
-					}
-				}
-				if live != 3 || len(handles(w, "user")) != 3 {
-					t.Errorf("%d browsers and %d handles are alive, want 3", live, len(handles(w, "user")))
-				}
-			}, func(c *nguard.Config) { c.MaxSessions, c.RefuseAtCap = 3, refuse })
-		})
-	}
 }
