@@ -112,6 +112,7 @@ func bodyUnknown(t *testing.T, k *kit) {
 }
 
 func bodyNotOneObject(t *testing.T, k *kit) {
+	_, b := k.bodies(t)
 	for what, body := range map[string]func(string) string{
 		"BOM":             func(good string) string { return "\ufeff" + fmt.Sprintf(good, "") },
 		"UTF-16":          func(good string) string { return "\xff\xfe" + fmt.Sprintf(good, "") },
@@ -128,20 +129,20 @@ func bodyNotOneObject(t *testing.T, k *kit) {
 		"vertical tab":   func(good string) string { return "\v" + fmt.Sprintf(good, "") },
 		"no-break space": func(good string) string { return "\u00a0" + fmt.Sprintf(good, "") },
 	} {
-		k.refuses(t, 400, what, body)
+		b.refuses(t, 400, what, body)
 	}
 }
 
 func bodyNesting(t *testing.T, k *kit) {
+	_, b := k.bodies(t)
 	deep := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
 	lists := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	// The documented depth is 5: the body itself is the first of them.
-	_, b := k.bodies(t)
 	b.post("/api/auth/update", `{"language":"de","x":`+deep(4)+`}`).expect(200)
 	for what, value := range map[string]string{"one too deep": deep(5), "lists": lists(5), "2000 levels": lists(2000), "5000 unclosed": strings.Repeat("[", 5000)} {
-		k.refuses(t, 400, what, with(`"x":`+value))
+		b.refuses(t, 400, what, with(`"x":`+value))
 	}
 	for _, n := range []int{10_000, 1_000_000} {
-		k.refuses(t, 413, fmt.Sprint(n), with(`"x":`+lists(n)))
+		b.refuses(t, 413, fmt.Sprint(n), with(`"x":`+lists(n)))
 	}
 }
