@@ -18,6 +18,12 @@ func TestBelow(t *testing.T) {
 		{"/app", "/app//api/auth/login", "/app//api/auth/login"},
 		{"/posts/:id", "/posts/7", "/posts/7"},
 		{"/app", "", ""},
+		{"/app", "/application/api/auth/login", "/application/api/auth/login"},
+		{"/*", "/x/api/auth/login", "/x/api/auth/login"},
+		{"/*any", "/api/auth/login", "/api/auth/login"},
+		{"/+", "/x/api/auth/login", "/x/api/auth/login"},
+		{"/:lang?", "/x/api/auth/login", "/x/api/auth/login"},
+		{"/t-:tenant<int>", "/t-1/api/auth/login", "/api/auth/login"},
 		{"/app", "*", "*"},
 	} {
 		if got := Below(c.pattern, c.path); got != c.want {

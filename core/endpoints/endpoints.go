@@ -44,17 +44,23 @@ func (s *Set) Owns(path string) bool {
 }
 
 // Below returns path as the endpoints know it when they are mounted by the route pattern of a framework,
-// such as "/app", "/t/:tenant" or "/app/api/auth/*": without as many segments as stand before theirs. What
-// does not lead to them there is returned as it is. It is for adapters of frameworks that do not cut the
-// path of a mount.
+// such as "/app", "/t/:tenant" or "/app/api/auth/*": without the segments that stand before theirs. What
+// does not lead to them there is returned as it is, and so is everything below a wildcard: nobody is to find
+// a second way to the endpoints that no rule of a proxy knows. It is for adapters of frameworks that do not
+// cut the path of a mount.
 func Below(pattern, path string) string {
 	mount, _, _ := strings.Cut(pattern, Prefix)
 	mount = strings.Trim(mount, "/")
 	rest := path
-	for mount != "" && rest != "" {
-		_, mount, _ = strings.Cut(mount, "/")
+	for mount != "" {
+		var segment string
+		segment, mount, _ = strings.Cut(mount, "/")
+		if rest == "" || strings.ContainsAny(segment, "*+?") {
+			return path
+		}
 		end := strings.IndexByte(rest[1:], '/')
-		if end < 0 {
+		// Some frameworks match without case, or a prefix that ends within a segment.
+		if end < 0 || !strings.Contains(segment, ":") && !strings.EqualFold(segment, rest[1:1+end]) {
 			return path
 		}
 		rest = rest[1+end:]
