@@ -141,6 +141,12 @@ func (b *Browser) Post(path, body string, status int, text string) {
 	b.do("POST", path, body, status, text)
 }
 
+// Delete asks to delete, and fails the test unless the answer has the status and the text.
+func (b *Browser) Delete(path string, status int, text string) {
+	b.t.Helper()
+	b.do("DELETE", path, "", status, text)
+}
+
 func (b *Browser) do(method, path, body string, status int, text string) {
 	b.t.Helper()
 	r, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, strings.NewReader(body))
