@@ -51,14 +51,13 @@ func run(ctx context.Context, addr string) error {
 
 	mux := http.NewServeMux()
 	mux.Handle("GET /account", httpguard.Require(guard, policy.SignedIn)(http.HandlerFunc(account)))
-	handler := httpguard.Sessions(guard)(httpguard.Endpoints(guard)(mux))
 
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("listening on http://%s\n", listener.Addr())
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: httpguard.Sessions(guard)(httpguard.Endpoints(guard)(mux)), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
