@@ -171,7 +171,7 @@ func (b *Browser) do(method, path, body string, status int, text string) {
 	}
 }
 
-// jar sends Secure cookies to this machine without TLS, as browsers do.
+// jar sends Secure cookies to this machine without TLS, as browsers do and newer versions of cookiejar.
 type jar struct{ inside http.CookieJar }
 
 func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) { j.inside.SetCookies(secure(u), cookies) }
