@@ -13,7 +13,7 @@
 // next request afterwards. fiber does not cancel it when the client leaves; calls to stores have deadlines
 // of their own. Whose forwarded headers count is said by nguard.Config.Proxies alone, as with all
 // adapters, and not by fiber's ProxyHeader. What nguard returns may be kept: it never points into fiber's
-// buffers.
+// buffers. What it is given, such as a form value for a field or a parameter for an ID, it copies.
 //
 // A body that is streamed is written after the handler has returned. Change the session before that, and read
 // what the stream needs of it: in the stream a Request is nguard.ErrTooLate.
