@@ -21,7 +21,8 @@ import (
 type exchange struct {
 	c      *fiber.Ctx
 	ctx    context.Context
-	values [2]string // room for the lines of a header, which would be an allocation each
+	values [4]string // room for the lines of headers, which would be an allocation each
+	used   int
 }
 
 var _ nguard.Exchange = (*exchange)(nil)
@@ -73,13 +74,12 @@ func method(m string) string {
 // adapter from net/http, has no raw lines.
 func (x *exchange) Header(name string) []string {
 	h := &x.c.Context().Request.Header
-	lines := x.values[:0:len(x.values)]
+	lines := x.values[x.used:x.used] // each header has its own part: two are compared with each other
 	raw := h.RawHeaders()
 	if len(raw) == 0 {
 		for _, v := range h.PeekAll(name) {
 			lines = append(lines, string(v))
 		}
-		return lines
 	}
 	for len(raw) > 0 {
 		var line []byte
@@ -88,7 +88,8 @@ func (x *exchange) Header(name string) []string {
 			lines = append(lines, string(bytes.Trim(line[len(name)+1:], " \t\r")))
 		}
 	}
-	return lines
+	x.used = min(x.used+len(lines), len(x.values))
+	return lines[:len(lines):len(lines)]
 }
 
 // Body is the body as sent: fiber's own Body inflates it, to any size.
