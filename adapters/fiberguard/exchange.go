@@ -71,12 +71,18 @@ func method(m string) string {
 // Header reads the lines as they came. What fasthttp makes of them will not do: of a repeated Content-Type or
 // Host it keeps the last, and once anybody has asked for a cookie, all Cookie lines are one, without
 // their quotes, and a nameless "=__Host-x" has become "__Host-x". A request that was made in memory, by an
-// adapter from net/http, has no raw lines.
+// adapter from net/http, has no raw lines: there each cookie is taken as fasthttp has parsed it.
 func (x *exchange) Header(name string) []string {
 	h := &x.c.Context().Request.Header
 	lines := x.values[x.used:x.used] // each header has its own part: two are compared with each other
 	raw := h.RawHeaders()
-	if len(raw) == 0 {
+	switch {
+	case len(raw) > 0:
+	case name == fiber.HeaderCookie:
+		for k, v := range h.Cookies() {
+			lines = append(lines, string(k)+"="+string(v))
+		}
+	default:
 		for _, v := range h.PeekAll(name) {
 			lines = append(lines, string(v))
 		}
