@@ -104,6 +104,7 @@ func serve(t testing.TB, app *fiber.App) *client {
 		if err := app.ShutdownWithTimeout(20 * time.Second); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
+		_ = ln.Close() // where the test has failed before the application took it
 		if err := <-done; err != nil {
 			t.Errorf("listener: %v", err)
 		}
