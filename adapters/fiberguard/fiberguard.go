@@ -42,7 +42,7 @@ func Sessions(g *nguard.Guard) fiber.Handler {
 func Endpoints(g *nguard.Guard, except ...string) fiber.Handler {
 	set := endpoints.New(g, except...)
 	return func(c *fiber.Ctx) error {
-		if !set.Owns(newExchange(c).path()) {
+		if !set.Owns(c.Route().Path, newExchange(c).path()) {
 			return c.Next()
 		}
 		return with(g, c, func(x *exchange, r *nguard.Request) error {
