@@ -23,6 +23,7 @@ type exchange struct {
 	ctx    context.Context
 	values [4]string // room for the lines of headers, which would be an allocation each
 	used   int
+	read   bool // the body, to its end
 }
 
 var _ nguard.Exchange = (*exchange)(nil)
@@ -108,6 +109,7 @@ func (x *exchange) Body(max int64) ([]byte, error) {
 		return bytes.Clone(r.Body()), nil
 	}
 	b, err := io.ReadAll(io.LimitReader(r.BodyStream(), max+1))
+	x.read = err == nil && int64(len(b)) <= max
 	if int64(len(b)) > max {
 		return nil, nguard.ErrTooLarge
 	}
@@ -140,7 +142,12 @@ func (x *exchange) SetCookie(name, line string) {
 // Started is never true here: fasthttp sends what handlers wrote when they have returned.
 func (x *exchange) Started() bool { return false }
 
+// Respond ends the connection over a streamed body that nobody has read to its end: fasthttp would take what is
+// left of it for the next request, and a page of another site can write one there.
 func (x *exchange) Respond(status int, body []byte) error {
+	if r := &x.c.Context().Request; r.IsBodyStream() && !x.read && r.Header.ContentLength() != 0 {
+		x.c.Context().SetConnectionClose()
+	}
 	x.c.Context().Response.Header.SetStatusCode(status)
 	x.c.Context().Response.SetBodyRaw(body)
 	return nil
