@@ -1,7 +1,13 @@
 package fiberguard_test
 
 import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
@@ -122,4 +128,35 @@ func TestHost_ForOrigin(t *testing.T) {
 			t.Errorf("%s %q: status %d", test.target, test.lines, a.status)
 		}
 	}
+}
+
+// TestConnection: TLS and the peer are those of the connection: an Origin with https belongs to an encrypted
+// one, and a Unix socket has no address that strangers could share.
+func TestConnection(t *testing.T) {
+	g := newGuard(t)
+	app := newApp()
+	app.Use(fiberguard.Sessions(g))
+	app.All("/", who)
+	app.Get("/ip", func(c *fiber.Ctx) error { return c.SendString(fiberguard.From(c).IP().String()) })
+	certified := httptest.NewTLSServer(nil) // for its certificate
+	defer certified.Close()
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: certified.TLS.Certificates})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := serveOn(t, app, ln).signIn(g, "bob")
+	c.base, c.http.Transport = "https://"+c.host, certified.Client().Transport
+	c.do("POST", "/", "", "Origin: https://"+c.host).expect(200).says("bob")
+	c.do("POST", "/", "", "Origin: http://"+c.host).refused(403, "cross_origin")
+
+	other := newApp()
+	other.Get("/ip", fiberguard.Sessions(g), func(c *fiber.Ctx) error { return c.SendString(fiberguard.From(c).IP().String()) })
+	path := filepath.Join(t.TempDir(), "socket")
+	if ln, err = net.Listen("unix", path); err != nil {
+		t.Fatal(err)
+	}
+	u := serveOn(t, other, ln)
+	u.base = "http://app.example.com"
+	u.http.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }
+	u.get("/ip", "X-Forwarded-For: 203.0.113.9").expect(200).says("invalid IP")
 }

@@ -159,6 +159,40 @@ func TestFraming_LeftOverBody(t *testing.T) {
 	}
 }
 
+// TestFraming_KeepsTheConnection: where the body has been read, or there is none, the connection stays, also
+// for refusals.
+func TestFraming_KeepsTheConnection(t *testing.T) {
+	g := newGuard(t)
+	for _, config := range []fiber.Config{{}, {StreamRequestBody: true}} {
+		app := newApp(config)
+		app.Use(fiberguard.Sessions(g), fiberguard.Endpoints(g))
+		app.Get("/", who)
+		c := serve(t, app).signIn(g, "bob")
+		w := c.dial()
+		for range 3 {
+			w.do("GET", "/api/auth/nothing", "", c.cookie(g)).refused(404, "not_found")
+			w.do("POST", "/api/auth/nothing", "", c.cookie(g), "Sec-Fetch-Site: same-origin", "Content-Length: 0").refused(404, "not_found")
+			w.do("POST", "/api/auth/update", `{"theme":"dark"}`, c.cookie(g), "Sec-Fetch-Site: same-origin").expect(200)
+			w.do("POST", "/api/auth/update", `{"theme":`, c.cookie(g), "Sec-Fetch-Site: same-origin").refused(400, "malformed")
+		}
+	}
+}
+
+// TestMethods: what an endpoint does not know is 405 with Allow. Methods that fiber was not told of never reach
+// a handler: it answers 400 itself (P4).
+func TestMethods(t *testing.T) {
+	g := newGuard(t)
+	app := newApp()
+	app.Use(fiberguard.Sessions(g), fiberguard.Endpoints(g))
+	c := serve(t, app)
+	for method, want := range map[string]int{"TRACE": 405, "PUT": 405, "PATCH": 405, "OPTIONS": 405, "DELETE": 405, "PROPFIND": 400, "post": 400} {
+		a := c.dial().do(method, "/api/auth/login", "", "Sec-Fetch-Site: same-origin", "Content-Length: 0").expect(want)
+		if want == 405 && (a.code() != "method_not_allowed" || a.header.Get("Allow") != "POST") {
+			t.Errorf("%s: %v %s", method, a.header, a.body)
+		}
+	}
+}
+
 // downStore is out of order on demand.
 type downStore struct {
 	nguard.Store

@@ -96,6 +96,11 @@ func serve(t testing.TB, app *fiber.App) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, app, ln)
+}
+
+func serveOn(t testing.TB, app *fiber.App, ln net.Listener) *client {
+	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- app.Listener(ln) }()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}

@@ -1,8 +1,12 @@
 package ginguard_test
 
 import (
+	"context"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -127,4 +131,35 @@ func TestHost_ForOrigin(t *testing.T) {
 			t.Errorf("%s %q: status %d", test.target, test.lines, a.status)
 		}
 	}
+}
+
+// TestConnection: TLS and the peer are those of the connection: an Origin with https belongs to an encrypted
+// one, and a Unix socket has no address that strangers could share.
+func TestConnection(t *testing.T) {
+	g := newGuard(t)
+	app := gin.New()
+	app.Use(ginguard.Sessions(g))
+	app.Any("/", who)
+	app.GET("/ip", func(c *gin.Context) { c.String(http.StatusOK, ginguard.From(c).IP().String()) })
+	s := httptest.NewTLSServer(app)
+	defer s.Close()
+	c := newClient(t, s).signIn(g, "bob")
+	c.do("POST", "/", "", "Origin: https://"+c.host).expect(200).says("bob")
+	c.do("POST", "/", "", "Origin: http://"+c.host).refused(403, "cross_origin")
+
+	path := filepath.Join(t.TempDir(), "socket")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := httptest.NewUnstartedServer(app)
+	_ = local.Listener.Close()
+	local.Listener = ln
+	local.Start()
+	defer local.Close()
+	u := newClient(t, local)
+	u.base = "http://app.example.com"
+	u.http.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}
+	defer u.http.CloseIdleConnections()
+	u.get("/ip", "X-Forwarded-For: 203.0.113.9").expect(200).says("invalid IP")
 }

@@ -100,6 +100,20 @@ func TestFraming_LeftOverBody(t *testing.T) {
 	}
 }
 
+// TestMethods: what an endpoint does not know is 405 with Allow, whatever the method is called (P4).
+func TestMethods(t *testing.T) {
+	g := newGuard(t)
+	app := gin.New()
+	app.Use(ginguard.Sessions(g), ginguard.Endpoints(g))
+	c := serve(t, app)
+	for _, method := range []string{"TRACE", "PUT", "PATCH", "OPTIONS", "DELETE", "PROPFIND", "post"} {
+		a := c.dial().do(method, "/api/auth/login", "", "Sec-Fetch-Site: same-origin", "Content-Length: 0").refused(405, "method_not_allowed")
+		if a.header.Get("Allow") != "POST" {
+			t.Errorf("%s: %v %s", method, a.header, a.body)
+		}
+	}
+}
+
 // downStore is out of order on demand.
 type downStore struct {
 	nguard.Store
