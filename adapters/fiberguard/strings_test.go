@@ -119,7 +119,6 @@ func (u keepingUsers) User(ctx context.Context, id string) (nguard.User, error) 
 
 func (u keepingUsers) Identify(ctx context.Context, c nguard.Credentials) (string, error) {
 	u.k.text("credentials", c.Get("id"))
-	u.k.text("raw credentials", string(c.Raw("id")))
 	return u.Users.Identify(ctx, c)
 }
 
