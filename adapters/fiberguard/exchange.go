@@ -23,6 +23,7 @@ type exchange struct {
 	ctx    context.Context
 	values [4]string // room for the lines of headers, which would be an allocation each
 	used   int
+	read   bool // the body, to its end
 }
 
 var _ nguard.Exchange = (*exchange)(nil)
@@ -72,30 +73,45 @@ func method(m string) string {
 	return strings.Clone(m)
 }
 
-// Header gives every line. Four headers are read as they came, since what fasthttp makes of them will not do:
-// of a repeated Content-Type, Host or User-Agent it keeps one, and once anybody has asked for a cookie, all
-// Cookie lines are one, without their quotes, and a nameless "=__Host-x" has become "__Host-x". A request that
-// was made in memory, such as by fiber's adaptor from net/http, has no raw lines.
+// Header reads the lines as they came, which is also reading alone: fasthttp's own functions share buffers. What
+// fasthttp makes of the lines will not do: of a repeated Content-Type or Host it keeps the last, and once
+// anybody has asked for a cookie, all Cookie lines are one, without their quotes, and a nameless "=__Host-x"
+// has become "__Host-x". A line that goes on in the next one is one value, as with net/http: its first part
+// alone could be "same-origin" where the whole is not. A request that was made in memory, by an adapter from
+// net/http, has no raw lines: there each cookie is taken as fasthttp has parsed it.
 func (x *exchange) Header(name string) []string {
 	h := &x.c.Context().Request.Header
-	lines := x.values[x.used:x.used]
-	switch raw := h.RawHeaders(); {
-	case len(raw) > 0 && (name == fiber.HeaderCookie || name == fiber.HeaderContentType || name == fiber.HeaderHost || name == fiber.HeaderUserAgent):
-		for len(raw) > 0 {
-			var line []byte
-			line, raw, _ = bytes.Cut(raw, []byte("\n"))
-			if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
-				lines = append(lines, string(bytes.Trim(line[len(name)+1:], " \t\r")))
-			}
+	lines := x.values[x.used:x.used] // each header has its own part: two are compared with each other
+	raw := h.RawHeaders()
+	switch {
+	case len(raw) > 0:
+	case name == fiber.HeaderCookie:
+		for k, v := range h.Cookies() {
+			lines = append(lines, string(k)+"="+string(v))
 		}
 	default:
 		for _, v := range h.PeekAll(name) {
 			lines = append(lines, string(v))
 		}
 	}
-	x.used = min(x.used+len(lines), len(x.values)) // the caller may hold the lines of two headers
+	for len(raw) > 0 {
+		var line []byte
+		line, raw, _ = bytes.Cut(raw, []byte("\n"))
+		if len(line) <= len(name) || line[len(name)] != ':' || !strings.EqualFold(string(line[:len(name)]), name) {
+			continue
+		}
+		value := string(bytes.Trim(line[len(name)+1:], blank))
+		for len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\t') {
+			line, raw, _ = bytes.Cut(raw, []byte("\n"))
+			value = strings.Trim(value+" "+string(bytes.Trim(line, blank)), blank)
+		}
+		lines = append(lines, value)
+	}
+	x.used = min(x.used+len(lines), len(x.values))
 	return lines[:len(lines):len(lines)]
 }
+
+const blank = " \t\r"
 
 // Body is the body as sent: fiber's own Body inflates it, to any size.
 func (x *exchange) Body(max int64) ([]byte, error) {
@@ -107,6 +123,7 @@ func (x *exchange) Body(max int64) ([]byte, error) {
 		return bytes.Clone(r.Body()), nil
 	}
 	b, err := io.ReadAll(io.LimitReader(r.BodyStream(), max+1))
+	x.read = err == nil && int64(len(b)) <= max
 	if int64(len(b)) > max {
 		return nil, nguard.ErrTooLarge
 	}
@@ -145,7 +162,12 @@ func (x *exchange) SetCookie(name, line string) {
 // Started is never true here: fasthttp sends what handlers wrote when they have returned.
 func (x *exchange) Started() bool { return false }
 
+// Respond ends the connection over a streamed body that nobody has read to its end: fasthttp would take what is
+// left of it for the next request, and a page of another site can write one there.
 func (x *exchange) Respond(status int, body []byte) error {
+	if r := &x.c.Context().Request; r.IsBodyStream() && !x.read && r.Header.ContentLength() != 0 {
+		x.c.Context().SetConnectionClose()
+	}
 	x.c.Context().Response.Header.SetStatusCode(status)
 	x.c.Context().Response.SetBodyRaw(body)
 	return nil

@@ -15,8 +15,17 @@
 // adapters, and not by fiber's ProxyHeader. What nguard returns may be kept: it never points into fiber's
 // buffers. What it is given, such as a form value for a field or a parameter for an ID, it copies.
 //
-// A body that is streamed is written after the handler has returned. Change the session before that, and read
-// what the stream needs of it: in the stream a Request is nguard.ErrTooLate.
+// A body that is streamed is written when the handler has returned, by another goroutine. Change the session
+// before that, and read what the stream needs of it: in the stream a Request is nguard.ErrTooLate, and c is
+// perhaps another person's already, so that [From] must not be asked there.
+//
+// fiber reads 4096 bytes of header by default, all cookies included: set ReadBufferSize where the application
+// has many. With StreamRequestBody, fasthttp takes the part of a body that nobody has read for the next
+// request on the connection. Answers of nguard end such a connection; handlers of the application read their
+// bodies to the end, or do the same.
+//
+// Behind net/http, by fiber's middleware/adaptor, the connection is not known to be encrypted: name the public
+// origin in nguard.Config.Origins.
 package fiberguard
 
 import (
@@ -42,7 +51,7 @@ func Sessions(g *nguard.Guard) fiber.Handler {
 func Endpoints(g *nguard.Guard, except ...string) fiber.Handler {
 	set := endpoints.New(g, except...)
 	return func(c *fiber.Ctx) error {
-		if !set.Owns(newExchange(c).path()) {
+		if !set.Owns(c.Route().Path, newExchange(c).path()) {
 			return c.Next()
 		}
 		return with(g, c, func(x *exchange, r *nguard.Request) error {

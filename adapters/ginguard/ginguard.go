@@ -41,7 +41,7 @@ func Sessions(g *nguard.Guard) gin.HandlerFunc {
 func Endpoints(g *nguard.Guard, except ...string) gin.HandlerFunc {
 	set := endpoints.New(g, except...)
 	return func(c *gin.Context) {
-		if set.Owns(endpoints.Below(c.FullPath(), c.Request.URL.Path)) {
+		if set.Owns(c.FullPath(), endpoints.Below(c.FullPath(), c.Request.URL.Path)) {
 			with(g, c, func(x *exchange, r *nguard.Request) {
 				set.Serve(x, r)
 				c.Abort()

@@ -43,7 +43,7 @@ func Endpoints(g *nguard.Guard, except ...string) Middleware {
 	set := endpoints.New(g, except...)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !set.Owns(r.URL.Path) {
+			if !set.Owns("", r.URL.Path) {
 				next.ServeHTTP(w, r)
 				return
 			}
