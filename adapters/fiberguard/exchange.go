@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -49,28 +50,25 @@ func (x *exchange) Line() nguard.Line {
 // path is the path as net/http decodes it, below the mount. What cannot be decoded leads nowhere as it is.
 func (x *exchange) path() string {
 	p := endpoints.Below(x.c.Route().Path, string(x.c.Context().URI().PathOriginal()))
-	if strings.Contains(p, "%") {
-		if decoded, err := url.PathUnescape(p); err == nil {
-			return decoded
-		}
+	if decoded, err := url.PathUnescape(p); err == nil {
+		return decoded
 	}
 	return p
 }
 
 // method copies, without an allocation where it is a usual one.
 func method(m string) string {
-	for _, known := range fiber.DefaultMethods {
-		if m == known {
-			return known
-		}
+	if i := slices.Index(fiber.DefaultMethods, m); i >= 0 {
+		return fiber.DefaultMethods[i]
 	}
 	return strings.Clone(m)
 }
 
 // Header reads the lines as they came. What fasthttp makes of them will not do: of a repeated Content-Type or
 // Host it keeps the last, and once anybody has asked for a cookie, all Cookie lines are one, without
-// their quotes, and a nameless "=__Host-x" has become "__Host-x". A request that was made in memory, by an
-// adapter from net/http, has no raw lines.
+// their quotes, and a nameless "=__Host-x" has become "__Host-x". A line that goes on in the next one is one
+// value, as with net/http: its first part alone could be "same-origin" where the whole is not. A request that
+// was made in memory, by an adapter from net/http, has no raw lines.
 func (x *exchange) Header(name string) []string {
 	h := &x.c.Context().Request.Header
 	lines := x.values[:0:len(x.values)]
@@ -79,28 +77,32 @@ func (x *exchange) Header(name string) []string {
 		for _, v := range h.PeekAll(name) {
 			lines = append(lines, string(v))
 		}
-		return lines
 	}
 	for len(raw) > 0 {
 		var line []byte
 		line, raw, _ = bytes.Cut(raw, []byte("\n"))
 		if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
-			lines = append(lines, string(bytes.Trim(line[len(name)+1:], " \t\r")))
+			value := string(bytes.Trim(line[len(name)+1:], blank))
+			for len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\t') {
+				line, raw, _ = bytes.Cut(raw, []byte("\n"))
+				value = strings.Trim(value+" "+string(bytes.Trim(line, blank)), blank)
+			}
+			lines = append(lines, value)
 		}
 	}
 	return lines
 }
 
+const blank = " \t\r"
+
 // Body is the body as sent: fiber's own Body inflates it, to any size.
 func (x *exchange) Body(max int64) ([]byte, error) {
 	r := &x.c.Context().Request
+	from := r.BodyStream()
 	if !r.IsBodyStream() {
-		if int64(len(r.Body())) > max {
-			return nil, nguard.ErrTooLarge
-		}
-		return bytes.Clone(r.Body()), nil
+		from = bytes.NewReader(r.Body())
 	}
-	b, err := io.ReadAll(io.LimitReader(r.BodyStream(), max+1))
+	b, err := io.ReadAll(io.LimitReader(from, max+1))
 	if int64(len(b)) > max {
 		return nil, nguard.ErrTooLarge
 	}
