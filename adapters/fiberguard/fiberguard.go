@@ -7,7 +7,8 @@
 // [Sessions] finds the session of each request; handlers get it by [From]. [Endpoints] answers
 // /api/auth/*, [Require] asks policies, [Limit] a rate limiter, and [Fail] turns any error into the JSON
 // that browser clients know. All are fiber.Handler: for the app, for a group, or for one route. What they
-// refuse is answered by them: no ErrorHandler is needed for it.
+// refuse is answered by them: no ErrorHandler is needed for it. What fiber itself refuses before any handler,
+// such as a body above its BodyLimit, [ErrorHandler] answers.
 //
 // Give c.UserContext() to what a handler calls, not c.Context(): that is the connection's, and belongs to the
 // next request afterwards. fiber does not cancel it when the client leaves; calls to stores have deadlines
@@ -20,6 +21,9 @@
 package fiberguard
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/gofiber/fiber/v2"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -90,6 +94,28 @@ func Fail(c *fiber.Ctx, err error) error {
 		nguard.Refuse(x, err)
 	}
 	return nil
+}
+
+// ErrorHandler is for fiber.Config.ErrorHandler: a header above ReadBufferSize, a body above BodyLimit, or one
+// that is broken, is refused by fiber before any middleware, and as text, which browser clients of
+// /api/auth/* take for success. There, and where fiber does not know the path any more, the answer becomes
+// JSON, also to what other middleware returns as an error; nothing else is done. All other paths are left to
+// next.
+//
+//	app := fiber.New(fiber.Config{ErrorHandler: fiberguard.ErrorHandler(fiber.DefaultErrorHandler)})
+func ErrorHandler(next fiber.ErrorHandler) fiber.ErrorHandler {
+	return func(c *fiber.Ctx, err error) error {
+		x := newExchange(c)
+		path, routed := x.path(), len(c.Route().Handlers) > 0 // a request that is not kept has the path "/"
+		if !strings.HasPrefix(path, endpoints.Prefix) && (routed || path != "/") {
+			return next(c, err)
+		}
+		var refused *fiber.Error
+		if !errors.As(err, &refused) {
+			return Fail(c, err)
+		}
+		return endpoints.Refuse(x, refused.Code)
+	}
 }
 
 // asking is middleware that asks before it passes a request on.
