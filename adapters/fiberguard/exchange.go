@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,7 +21,8 @@ import (
 type exchange struct {
 	c      *fiber.Ctx
 	ctx    context.Context
-	values [2]string // room for the lines of a header, which would be an allocation each
+	values [4]string // room for the lines of headers, which would be an allocation each
+	used   int
 }
 
 var _ nguard.Exchange = (*exchange)(nil)
@@ -41,8 +41,7 @@ func (x *exchange) Line() nguard.Line {
 	uri := conn.URI()
 	l := nguard.Line{Method: method(x.c.Method()), Path: x.path(), Host: string(uri.Host()), Query: len(uri.QueryString()) > 0, TLS: conn.IsTLS()}
 	if peer, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		l.Peer, _ = netip.AddrFromSlice(peer.IP)
-		l.Peer = l.Peer.WithZone(peer.Zone)
+		l.Peer = peer.AddrPort().Addr()
 	}
 	return l
 }
@@ -71,7 +70,7 @@ func method(m string) string {
 // was made in memory, by an adapter from net/http, has no raw lines.
 func (x *exchange) Header(name string) []string {
 	h := &x.c.Context().Request.Header
-	lines := x.values[:0:len(x.values)]
+	lines := x.values[x.used:x.used]
 	raw := h.RawHeaders()
 	if len(raw) == 0 {
 		for _, v := range h.PeekAll(name) {
@@ -90,6 +89,7 @@ func (x *exchange) Header(name string) []string {
 			lines = append(lines, value)
 		}
 	}
+	x.used = min(x.used+len(lines), len(x.values)) // the caller keeps them
 	return lines
 }
 
