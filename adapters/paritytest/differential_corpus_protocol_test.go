@@ -22,6 +22,7 @@ var difMethods = []difEntry{
 	{"P4: Get a page", difPlain, difSend("Get /who", "", asUser, ownSite), difNext},
 	{"P4: CONNECT a path", difPlain, difSend("CONNECT /api/auth/session", "", asUser, ownSite), difNext},
 	{"P4: CONNECT a host", difPlain, difSend("CONNECT app.example:443", "", asUser, ownSite), difNext},
+	{"P4: CONNECT a host from elsewhere", difPlain, difSend("CONNECT app.example:443", "", asUser, "Sec-Fetch-Site: cross-site"), difNext},
 	{"P4: POST a page for GET", difPlain, difPost("/who", "", asUser, ownSite), difNext},
 	{"P4: GET a page for POST", difPlain, difGet("/visits", asUser), difNext},
 	{"P4: HEAD a page for POST", difPlain, difSend("HEAD /visits", "", asUser), difNext},

@@ -63,6 +63,7 @@ var frameworkDifferences = []difDifference{
 	{[]string{"story: stream, HEAD"}, "200 event-stream", "200 event-stream", "200 event-stream", "fiber: Transfer-Encoding", "", difWhyStream},
 	{[]string{"P4: OPTIONS *"}, "200", "200", "404 plain", "fiber: status, body, Content-Type, Nguard-Session-Version, Vary", "", difWhyStar},
 	{[]string{"P4: CONNECT a host"}, "404 plain", "404 plain", "404 plain", "gin: body, X-Content-Type-Options; fiber: body, X-Content-Type-Options", "", difWhyConnect},
+	{[]string{"P4: CONNECT a host from elsewhere"}, "403 json", "403 json", "403 json", "fiber: records", "", difWhyAuthority},
 	{[]string{"H: Kelvin sign in Host", "P5: Host with userinfo"}, "400 plain", "400 plain", "403 json", "fiber: status, body, Content-Type, Vary, records, security headers", "", difWhyHost},
 	{[]string{"P5: Host with a percent sign"}, "403 json", "403 json", "400 plain", "fiber: status, body, Content-Type, Vary, records, security headers", "", difWhyHostpct},
 	{[]string{"P5: empty Host"}, "200 plain", "200 plain", "400 plain", "fiber: status, body, Cache-Control, Nguard-Session-Version, Set-Cookie, Vary, records, state", "story: visits", difWhyHostempty},
@@ -100,6 +101,7 @@ const (
 	difWhyStream    = "fasthttp says to HEAD how the stream would be encoded."
 	difWhyStar      = "http.Server answers OPTIONS * itself, before any handler."
 	difWhyConnect   = "ServeMux has an answer of its own to CONNECT."
+	difWhyAuthority = "The target of CONNECT is no path. Records have an empty one with net/http, the target with fasthttp."
 	difWhyHost      = "net/http refuses a Host that cannot be one. fasthttp hands it on, and nguard refuses: it is not the Origin's."
 	difWhyHostpct   = "fasthttp refuses a percent sign in Host. net/http hands it on, and nguard refuses: it is not the Origin's."
 	difWhyHostempty = "fasthttp refuses an empty Host, net/http takes it."

@@ -52,6 +52,10 @@ func difAsk(t testing.TB, w *difWorld, v difVariant, addr string, e difEntry) (r
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	// Thousands of ports would wait a minute each before they can be used again.
+	if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
 	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
