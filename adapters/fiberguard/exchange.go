@@ -84,7 +84,7 @@ func (x *exchange) Header(name string) []string {
 			value := string(bytes.Trim(line[len(name)+1:], blank))
 			for len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\t') {
 				line, raw, _ = bytes.Cut(raw, []byte("\n"))
-				value = strings.Trim(value+" "+string(bytes.Trim(line, blank)), blank)
+				value = strings.TrimLeft(value+" "+string(bytes.Trim(line, blank)), " ") // as net/http joins it
 			}
 			lines = append(lines, value)
 		}

@@ -65,6 +65,9 @@ var frameworkDifferences = []difDifference{
 	{[]string{"P4: CONNECT a host"}, "404 plain", "404 plain", "404 plain", "gin: body, X-Content-Type-Options; fiber: body, X-Content-Type-Options", "", difWhyConnect},
 	{[]string{"P4: CONNECT a host from elsewhere"}, "403 json", "403 json", "403 json", "fiber: records", "", difWhyAuthority},
 	{[]string{"H: Kelvin sign in Host", "P5: Host with userinfo"}, "400 plain", "400 plain", "403 json", "fiber: status, body, Content-Type, Vary, records, security headers", "", difWhyHost},
+	{[]string{"P5: Host that is not ASCII", "P5: Host with a quote"}, "400 plain", "400 plain", "200 plain", "fiber: status, body, Nguard-Session-Version, Vary", "story: who", difWhyHostRead},
+	{[]string{"P5: Host with a port that is none"}, "200 plain", "200 plain", "400 plain", "fiber: status, body, Nguard-Session-Version, Vary", "story: who", difWhyHostPort},
+	{[]string{"P5: absolute target without a path, from elsewhere"}, "403 json", "403 json", "403 json", "fiber: records", "", difWhyNoPath},
 	{[]string{"P5: Host with a percent sign"}, "403 json", "403 json", "400 plain", "fiber: status, body, Content-Type, Vary, records, security headers", "", difWhyHostpct},
 	{[]string{"P5: empty Host"}, "200 plain", "200 plain", "400 plain", "fiber: status, body, Cache-Control, Nguard-Session-Version, Set-Cookie, Vary, records, state", "story: visits", difWhyHostempty},
 	{[]string{"P5: absolute target with no host"}, "200 plain", "200 plain", "403 json", "fiber: status, body, Content-Security-Policy, Content-Type, Cross-Origin-Resource-Policy, Nguard-Session-Version, Referrer-Policy, Set-Cookie, Vary, X-Content-Type-Options, records, state", "story: visits", difWhyNohost},
@@ -103,6 +106,9 @@ const (
 	difWhyConnect   = "ServeMux has an answer of its own to CONNECT."
 	difWhyAuthority = "The target of CONNECT is no path. Records have an empty one with net/http, the target with fasthttp."
 	difWhyHost      = "net/http refuses a Host that cannot be one. fasthttp hands it on, and nguard refuses: it is not the Origin's."
+	difWhyHostRead  = "net/http refuses a Host that cannot be one. fasthttp hands it on. nguard looks at it for the Origin of a write only, which it cannot match."
+	difWhyHostPort  = "fasthttp refuses a port that is no number, net/http hands it on."
+	difWhyNoPath    = "Where an absolute target has no path, records have an empty one with net/http, and / with fasthttp."
 	difWhyHostpct   = "fasthttp refuses a percent sign in Host. net/http hands it on, and nguard refuses: it is not the Origin's."
 	difWhyHostempty = "fasthttp refuses an empty Host, net/http takes it."
 	difWhyNohost    = "net/http takes the Host line when the target names no host. With fasthttp the host is empty then, and no Origin is its own."
