@@ -25,12 +25,19 @@ type exchange struct {
 	used   int
 }
 
-var _ nguard.Exchange = (*exchange)(nil)
-
 // newExchange takes the context that fiber's users can set. It is never the fasthttp.RequestCtx, whose values
 // belong to the next request afterwards; where nobody has set one it is never cancelled either, and each
 // call of the engine to a store has a deadline of its own.
-func newExchange(c *fiber.Ctx) *exchange { return &exchange{c: c, ctx: c.UserContext()} }
+//
+// Of a multipart or streamed body, fasthttp takes what nobody has read for the next request (fasthttp#2336,
+// fasthttp#2368): whoever writes the body, such as a page of another site, would write that request too. So
+// there is no next one on such a connection.
+func newExchange(c *fiber.Ctx) *exchange {
+	if r := &c.Context().Request; r.IsBodyStream() || len(r.Header.MultipartFormBoundary()) > 0 {
+		c.Context().SetConnectionClose()
+	}
+	return &exchange{c: c, ctx: c.UserContext()}
+}
 
 func (x *exchange) Context() context.Context { return x.ctx }
 
@@ -39,11 +46,9 @@ func (x *exchange) Context() context.Context { return x.ctx }
 func (x *exchange) Line() nguard.Line {
 	conn := x.c.Context()
 	uri := conn.URI()
-	l := nguard.Line{Method: method(x.c.Method()), Path: x.path(), Host: string(uri.Host()), Query: len(uri.QueryString()) > 0, TLS: conn.IsTLS()}
-	if peer, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		l.Peer = peer.AddrPort().Addr()
-	}
-	return l
+	peer, _ := conn.RemoteAddr().(*net.TCPAddr) // nil has no address
+	return nguard.Line{Method: method(x.c.Method()), Path: x.path(), Host: string(uri.Host()), Query: len(uri.QueryString()) > 0,
+		Peer: peer.AddrPort().Addr(), TLS: conn.IsTLS()}
 }
 
 // path is the path as net/http decodes it, below the mount. What cannot be decoded leads nowhere as it is.

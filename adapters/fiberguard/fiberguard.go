@@ -110,11 +110,10 @@ func ErrorHandler(next fiber.ErrorHandler) fiber.ErrorHandler {
 		if !strings.HasPrefix(path, endpoints.Prefix) && (routed || path != "/") {
 			return next(c, err)
 		}
-		var refused *fiber.Error
-		if !errors.As(err, &refused) {
-			return Fail(c, err)
+		if refused := new(fiber.Error); errors.As(err, &refused) {
+			return endpoints.Refuse(x, refused.Code)
 		}
-		return endpoints.Refuse(x, refused.Code)
+		return Fail(c, err)
 	}
 }
 

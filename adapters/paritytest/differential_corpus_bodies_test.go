@@ -116,6 +116,20 @@ var difLengths = []difEntry{
 	{"E: Content-Length of 5 MB to a page", difPlain, difPost("/visits", "", asUser, ownSite, "Content-Length: 5000000") + "{", difWait},
 }
 
+// difStreamed is group E where fiber streams bodies, and what is left unread must not be the next request.
+var difStreamed = []difEntry{
+	{"stream: update", difStream, difUpdateJSON(difDark), difNext},
+	{"stream: no body", difStream, difPost("/api/auth/logout", "", asUser, ownSite), difNext},
+	{"stream: chunked", difStream, difUpdate("", asJSON, "Transfer-Encoding: chunked") + difChunked([]string{difDark[:7], difDark[7:]}), difNext},
+	{"stream: 10 KiB and a byte", difStream, difUpdateJSON(difDark + strings.Repeat(" ", 10<<10-len(difDark)+1)), difNext},
+	{"stream: 11 KiB in chunks", difStream, difUpdate("", asJSON, "Transfer-Encoding: chunked") + difChunked([]string{difLarge[:5000], difLarge[5000:]}), difNext},
+	{"stream: 200 KiB", difStream, difUpdateJSON(strings.Repeat(" ", 200<<10)), difNext},
+	{"stream: a request in a body of 11 KiB", difStream, difUpdateJSON(strings.Repeat("\r\n", 5600) + difPost("/api/auth/logout", "", asOther, ownSite)), difNext},
+	{"stream: a request in a refused body", difStream, difPost("/api/auth/update", strings.Repeat("\r\n", 5600)+difPost("/api/auth/logout", "", asOther, ownSite), asUser, "Sec-Fetch-Site: cross-site"), difNext},
+	{"stream: a request in a body that a page leaves", difStream, difPost("/visits", strings.Repeat("\r\n", 5600)+difFrom(ownSite), asUser, ownSite), difNext},
+	{"stream: a request in chunks that a page leaves", difStream, difPost("/visits", "", asUser, ownSite, "Transfer-Encoding: chunked") + difChunked([]string{difFrom(ownSite)}), difNext},
+}
+
 // difRefusedEarly is what fiber refuses before any handler, with the handler for it that fiberguard has.
 var difRefusedEarly = []difEntry{
 	{"errors: body of 5 MB", difErrors, difUpdate("", asJSON, "Content-Length: 5000000") + "{", difWait},

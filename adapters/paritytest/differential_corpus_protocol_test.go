@@ -129,6 +129,8 @@ var difTargets = []difEntry{
 	{"P5: target without a slash", difPlain, difBare("GET who HTTP/1.1", "", "Host: app.example", asUser), difNext},
 }
 
+const difMultipart = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n"
+
 // difFraming is P2: where a header, a body and a request end.
 var difFraming = []difEntry{
 	{"P2: folded line", difPlain, difGet("/who", "X-Note: a\r\n b", asUser), difNext},
@@ -167,6 +169,8 @@ var difFraming = []difEntry{
 	{"P2: trailer", difPlain, difUpdate("", asJSON, "Transfer-Encoding: chunked", "Trailer: X-Note") + difChunked([]string{difDark}, "X-Note: a"), difNext},
 	{"P2: trailer that makes a site", difPlain, difPost("/api/auth/update", "", asUser, asJSON, "Transfer-Encoding: chunked", "Trailer: Sec-Fetch-Site") + difChunked([]string{difDark}, ownSite), difNext},
 	{"P2: trailer that was not announced", difPlain, difUpdate("", asJSON, "Transfer-Encoding: chunked") + difChunked([]string{difDark}, "Cookie: {cookie:other}"), difNext},
+	{"P2: a request behind the end of a multipart body", difPlain, difPost("/visits", difMultipart+strings.Repeat("\r\n", 3000)+difFrom(ownSite), asUser, ownSite, "Content-Type: multipart/form-data; boundary=b"), difNext},
+	{"P2: a request behind the end of a refused multipart body", difPlain, difPost("/api/auth/update", difMultipart+strings.Repeat("\r\n", 3000)+difPost("/api/auth/logout", "", asOther, ownSite), asUser, "Sec-Fetch-Site: cross-site", "Content-Type: multipart/form-data; boundary=b"), difNext},
 	{"P2: two requests at once", difPlain, difGet("/who", asUser) + difGet("/who", asOther), difNext},
 	{"P2: two people at once", difPlain, difUpdateJSON(difDark) + difGet("/api/auth/session", asOther) + difGet("/api/auth/session", asUser), difNext},
 	{"P2: login and logout at once", difPlain, difPost("/api/auth/login", difRight, asJSON) + difPost("/api/auth/logout", "", asUser, ownSite) + difGet("/who"), difNext},

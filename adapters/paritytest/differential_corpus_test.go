@@ -9,7 +9,7 @@ import (
 
 // difCorpus is every request, by group of the checklist.
 var difCorpus = slices.Concat(
-	difStory, difContract, difIssuance, difSpellings, difCookies, difBodies, difTypes, difLengths, difRefusedEarly, difPrivilege,
+	difStory, difContract, difIssuance, difSpellings, difCookies, difBodies, difTypes, difLengths, difStreamed, difRefusedEarly, difPrivilege,
 	difReferences, difOriginChecks, difOriginVariants, difForwarded, difText, difMethods, difPaths, difTargets, difFraming,
 )
 
@@ -54,7 +54,7 @@ var (
 
 // difLength is the length of a body when its placeholders are filled.
 func difLength(body string) int {
-	body = strings.ReplaceAll(body, "{name}", "__Host-nguard-session")
+	body = strings.ReplaceAll(strings.ReplaceAll(body, "{cookie:", "{name}={token:"), "{name}", "__Host-nguard-session")
 	body = difTokenPlace.ReplaceAllString(body, strings.Repeat("t", 72))
 	return len(difHandlePlace.ReplaceAllString(body, strings.Repeat("h", 22)))
 }

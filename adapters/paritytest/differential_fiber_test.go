@@ -13,7 +13,7 @@ import (
 
 // difStartFiber is the application on fiber.
 func difStartFiber(t testing.TB, w *difWorld, v difVariant, l net.Listener) func() {
-	config := fiber.Config{DisableStartupMessage: true} // all else is the default
+	config := fiber.Config{DisableStartupMessage: true, StreamRequestBody: v == difStream} // all else is the default
 	if v == difErrors {
 		config.ErrorHandler = fiberguard.ErrorHandler(fiber.DefaultErrorHandler)
 	}

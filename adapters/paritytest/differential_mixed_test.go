@@ -44,7 +44,7 @@ func difParts() (starts, lines, bodies []string) {
 	framing := []string{"Host:", "Content-Length:", "Transfer-Encoding:", "Content-Type: multipart/", " ", "\t"}
 	for _, e := range difCorpus {
 		head, body, _ := strings.Cut(e.raw, "\r\n\r\n")
-		if _, listed := difListed(frameworkDifferences, e.name); listed || e.end != difNext || e.variant == difMount || e.variant == difErrors || e.variant == difOwn || strings.Contains(body, " HTTP/1.") {
+		if _, listed := difListed(frameworkDifferences, e.name); listed || e.end != difNext || e.variant == difMount || e.variant == difErrors || e.variant == difStream || e.variant == difOwn || strings.Contains(body, " HTTP/1.") {
 			continue
 		}
 		list := strings.Split(head, "\r\n")

@@ -69,6 +69,7 @@ const (
 	difPage    difVariant = "page"    // Config.LoginPage
 	difProxied difVariant = "proxied" // Config.Proxies names 127.0.0.1 and 10.0.0.0/8
 	difOrigins difVariant = "origins" // Config.Origins
+	difStream  difVariant = "stream"  // fiber.Config.StreamRequestBody; the others stream anyway
 	difErrors  difVariant = "errors"  // fiber.Config.ErrorHandler is fiberguard's; no other framework has one
 )
 
