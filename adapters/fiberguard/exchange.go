@@ -45,9 +45,13 @@ func (x *exchange) Context() context.Context { return x.ctx }
 // they are set up to.
 func (x *exchange) Line() nguard.Line {
 	conn := x.c.Context()
-	uri := conn.URI()
+	uri, head := conn.URI(), &conn.Request.Header
+	host := uri.Host()
+	if bytes.HasPrefix(head.RequestURI(), []byte("/")) {
+		host = head.Host() // "//evil.example/visits?u=a://b" is a path, of which fasthttp makes a host
+	}
 	peer, _ := conn.RemoteAddr().(*net.TCPAddr) // nil has no address
-	return nguard.Line{Method: method(x.c.Method()), Path: x.path(), Host: string(uri.Host()), Query: len(uri.QueryString()) > 0,
+	return nguard.Line{Method: method(x.c.Method()), Path: x.path(), Host: string(host), Query: len(uri.QueryString()) > 0,
 		Peer: peer.AddrPort().Addr(), TLS: conn.IsTLS()}
 }
 
@@ -86,10 +90,10 @@ func (x *exchange) Header(name string) []string {
 		var line []byte
 		line, raw, _ = bytes.Cut(raw, []byte("\n"))
 		if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
-			value := string(bytes.Trim(line[len(name)+1:], blank))
+			value := string(bytes.Trim(line[len(name)+1:], " \t\r"))
 			for len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\t') {
 				line, raw, _ = bytes.Cut(raw, []byte("\n"))
-				value = strings.TrimLeft(value+" "+string(bytes.Trim(line, blank)), " ") // as net/http joins it
+				value = strings.TrimLeft(value+" "+string(bytes.Trim(line, " \t\r")), " ") // as net/http joins it
 			}
 			lines = append(lines, value)
 		}
@@ -97,8 +101,6 @@ func (x *exchange) Header(name string) []string {
 	x.used = min(x.used+len(lines), len(x.values)) // the caller keeps them
 	return lines
 }
-
-const blank = " \t\r"
 
 // Body is the body as sent: fiber's own Body inflates it, to any size.
 func (x *exchange) Body(max int64) ([]byte, error) {
@@ -122,12 +124,9 @@ func (x *exchange) SetHeader(name, value string) { x.c.Context().Response.Header
 // AddHeader adds a line. fiber's Append would join it to the one before.
 func (x *exchange) AddHeader(name, value string) {
 	h := &x.c.Context().Response.Header
-	for _, line := range h.PeekAll(name) {
-		if string(line) == value {
-			return
-		}
+	if !slices.ContainsFunc(h.PeekAll(name), func(line []byte) bool { return string(line) == value }) {
+		h.Add(name, value)
 	}
-	h.Add(name, value)
 }
 
 // SetCookie adds a line of its own: joined to another by a comma, both would be lost.
