@@ -123,9 +123,14 @@ func (g *Guard) Refuse(x Exchange, err error) {
 	}
 }
 
-// Refuse answers with the JSON of an error where there is no guard: on a route without middleware. That
-// is a mistake of the program which nobody else would see, so it goes to the default log.
+// Refuse is [Guard.Refuse] of the guard that the request belongs to, for adapters, whose Fail calls it. On a
+// route without middleware there is no guard: that is a mistake of the program which nobody else would see,
+// so it goes to the default log.
 func Refuse(x Exchange, err error) {
+	if r, ok := FromContext(x.Context()); ok {
+		r.g.Refuse(x, err)
+		return
+	}
 	slog.ErrorContext(x.Context(), "nguard: request failed on a route without middleware", "path", clean(x.Line().Path), "err", err)
 	// There is nobody to tell that the client has left.
 	_ = fail(x, err, nil)
