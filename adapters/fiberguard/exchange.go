@@ -70,23 +70,13 @@ func (x *exchange) path() string {
 // buffers. What fasthttp makes of the lines will not do: of a repeated Content-Type or Host it keeps the last,
 // and once anybody has asked for a cookie, all Cookie lines are one, without their quotes, and a nameless
 // "=__Host-x" has become "__Host-x". A line that goes on in the next one is one value, as with net/http: its
-// first part alone could be "same-origin" where the whole is not. A request that was made in memory, by an
-// adapter from net/http, has no raw lines: there each cookie is taken as fasthttp has parsed it.
+// first part alone could be "same-origin" where the whole is not.
 func (x *exchange) Header(name string) []string {
-	h := &x.c.Context().Request.Header
-	lines := x.values[x.used:x.used] // each header has its own part: two are compared with each other
-	raw := h.RawHeaders()
-	switch {
-	case len(raw) > 0:
-	case name == fiber.HeaderCookie:
-		for k, v := range h.Cookies() {
-			lines = append(lines, string(k)+"="+string(v))
-		}
-	default:
-		for _, v := range h.PeekAll(name) {
-			lines = append(lines, string(v))
-		}
+	raw := x.c.Context().Request.Header.RawHeaders()
+	if len(raw) == 0 {
+		return x.made(name)
 	}
+	lines := x.values[x.used:x.used] // each header has its own part: two are compared with each other
 	for len(raw) > 0 {
 		var line []byte
 		line, raw, _ = bytes.Cut(raw, []byte("\n"))
@@ -101,6 +91,22 @@ func (x *exchange) Header(name string) []string {
 	}
 	x.used = min(x.used+len(lines), len(x.values))
 	return lines[:len(lines):len(lines)]
+}
+
+// made is Header of a request that was made in memory, by an adapter from net/http: it has no raw lines, and each
+// cookie is taken as fasthttp has parsed it.
+func (x *exchange) made(name string) (lines []string) {
+	h := &x.c.Context().Request.Header
+	if name == fiber.HeaderCookie {
+		for k, v := range h.Cookies() {
+			lines = append(lines, string(k)+"="+string(v))
+		}
+		return lines
+	}
+	for _, v := range h.PeekAll(name) {
+		lines = append(lines, string(v))
+	}
+	return lines
 }
 
 // Body is the body as sent: fiber's own Body inflates it, to any size.
@@ -118,7 +124,9 @@ func (x *exchange) SetHeader(name, value string) {
 // AddHeader adds a line. fiber's Append would join it to the one before.
 func (x *exchange) AddHeader(name, value string) {
 	h := &x.c.Context().Response.Header
-	if !slices.ContainsFunc(h.PeekAll(name), func(line []byte) bool { return string(line) == value }) {
+	if len(h.PeekCanonical([]byte(name))) == 0 {
+		x.SetHeader(name, value)
+	} else if !slices.ContainsFunc(h.PeekAll(name), func(line []byte) bool { return string(line) == value }) {
 		h.Add(name, value)
 	}
 }
