@@ -138,6 +138,8 @@ func callbackFaults(t *testing.T, k *kit) {
 	})
 }
 
+// A change after the first byte is tested in paritytest: frameworks whose streams run beside the handler, such
+// as fiber, have no place for one.
 func callbackCookie(t *testing.T, k *kit) {
 	w := k.newWorld(t)
 	var kept *nguard.Request // written before the answer
@@ -156,18 +158,6 @@ func callbackCookie(t *testing.T, k *kit) {
 				fmt.Fprint(w, "data: two\n\n")
 			})
 		}},
-		Route{Method: "POST", Path: "/late", Handle: func(c Ctx) {
-			req, ctx := c.From(), c.Context()
-			c.Stream(func(w io.Writer, flush func() error) {
-				fmt.Fprint(w, "data: one\n\n")
-				_ = flush()
-				// net/http does not tell that the header is gone. The change stands then, and the browser keeps a
-				// token that still works (promise P5). Where it can be known, or the handler has returned, it is
-				// an error.
-				_, err := req.Refresh(ctx)
-				fmt.Fprint(w, err)
-			})
-		}},
 		Route{Method: "POST", Path: "/keep", Handle: func(c Ctx) { kept = c.From() }},
 	)
 	b := w.browserAt(base)
@@ -182,22 +172,6 @@ func callbackCookie(t *testing.T, k *kit) {
 		t.Errorf("the stream is %q", a.text())
 	}
 	b.get("/api/auth/session").expect(200)
-	w.clock.Advance(time.Minute)
-	before := b.token()
-	a = b.post("/late", "").expect(200)
-	if len(a.header["Set-Cookie"]) != 0 || b.token() != before {
-		t.Errorf("a cookie came with a late change: %q", a.header["Set-Cookie"])
-	}
-	made := strings.HasSuffix(a.text(), "<nil>")
-	if !made && !strings.Contains(a.text(), "too late") {
-		t.Errorf("a late change says %q", a.text())
-	}
-	w.clock.Advance(time.Minute)
-	if a := b.get("/api/auth/session").expect(200); made && (b.token() == before || len(a.header["Set-Cookie"]) != 1) {
-		t.Error("the browser was not given the successor that the late change made")
-	} else if !made && b.token() != before {
-		t.Error("a late change that was refused made another token")
-	}
 	b.post("/keep", "").expect(200)
 	_, updateErr := kept.Update(context.Background(), func(*nguard.Draft) error { return nil })
 	_, sessionErr := kept.Session()
