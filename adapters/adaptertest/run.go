@@ -56,6 +56,9 @@ var groups = [][]rule{
 	lostUpdates,
 	namespaces,
 	quietReads,
+	replays,
+	timeLimits,
+	tokenSpelling,
 }
 
 // rule is a case: its name, the sentence that must hold, and how it is checked.
