@@ -53,6 +53,7 @@ var groups = [][]rule{
 	devices,
 	grants,
 	headers,
+	heldRequests,
 	hooks,
 	lostUpdates,
 	namespaces,

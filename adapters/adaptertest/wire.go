@@ -108,7 +108,7 @@ func (c *wire) tryRead(method string) (reply, error) {
 	r := reply{t: c.t, status: resp.StatusCode, head: head.String(), header: resp.Header}
 	var body []byte
 	switch length := resp.Header.Get("Content-Length"); {
-	case method == "HEAD" || resp.StatusCode == 304 || resp.StatusCode == 204:
+	case method == "HEAD" || resp.StatusCode == 304 || resp.StatusCode == 204 || resp.StatusCode < 200:
 	case slices.Contains(resp.TransferEncoding, "chunked"):
 		body, err = io.ReadAll(httputil.NewChunkedReader(c.in))
 		if err == nil {
