@@ -48,6 +48,7 @@ var groups = [][]rule{
 	contractCookie,
 	contractUpdate,
 	contractOrigins,
+	clocks,
 	crowds,
 	deadStaysDead,
 	devices,
