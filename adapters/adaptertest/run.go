@@ -60,6 +60,8 @@ var groups = [][]rule{
 	namespaces,
 	quietReads,
 	races,
+	reach,
+	reachRaces,
 	replays,
 	timeLimits,
 	tokenSpelling,
