@@ -52,6 +52,7 @@ var groups = [][]rule{
 	crowds,
 	deadStaysDead,
 	devices,
+	digests,
 	grants,
 	headers,
 	heldRequests,

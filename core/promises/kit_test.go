@@ -3,7 +3,6 @@ package promises
 import (
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -66,14 +65,3 @@ func (w *world) pages(handlers map[string]http.HandlerFunc) (base string) {
 
 // on is the same browser on another server.
 func (b *browser) on(base string) *browser { return &browser{w: b.w, base: base, client: b.client} }
-
-// fileOf is the file that a SQLite database lives in.
-func fileOf(t testing.TB, w *world) string {
-	t.Helper()
-	var seq int
-	var schema, file string
-	if err := w.back.db.QueryRow("PRAGMA database_list").Scan(&seq, &schema, &file); err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Clean(file)
-}
