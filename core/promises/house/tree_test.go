@@ -234,8 +234,8 @@ var cryptography = map[string][]string{
 	"crypto/rand":   nil,
 	"crypto/sha256": nil,
 	"crypto/subtle": nil,
-	// Not for secrets: pauses between retries. Each place is named.
-	"math/rand/v2": {"core", "stores/sqlstore"},
+	// Not for secrets: pauses between retries, and days that are simulated. Each place is named.
+	"math/rand/v2": {"core", "stores/sqlstore", "adapters/adaptertest"},
 	// Hashes of passwords are the application's; the example shows how.
 	"golang.org/x/crypto/argon2": {"examples/adminpanel"},
 }

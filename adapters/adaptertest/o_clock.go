@@ -1,8 +1,7 @@
-package promises
+package adaptertest
 
 import (
 	"context"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -10,8 +9,17 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-func TestO1_SessionsThatEndStayEnded(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+// The rules of checklist O about clocks.
+var clocks = []rule{
+	{"O1 sessions that end stay ended", "A session that the clock has ended does not come back when the clock does.", clockEndsForGood},
+	{"O1 swept sessions stay gone", "What nobody asked for meanwhile is removed by the sweep, and is not back with the clock either.", clockSwept},
+	{"O2 a clock set back gives no life", "A session that began in the future, by more than the skew, is refused until then; a clock set back lengthens no life.", clockSetBack},
+	{"O3 nodes with different clocks", "Two processes with one store, whose clocks are as far apart as is documented, serve each other's sessions; further apart they refuse them, and end none.", clocksApart},
+	{"O4 no lifetime is the default", "A service that names no lifetime has the default one, which is a limit.", clockDefault},
+}
+
+func clockEndsForGood(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		seen, remembered := w.loggedIn("user"), w.browser()
 		remembered.post("/api/auth/login", strings.TrimSuffix(credentials, "}")+`,"remember":true}`).expect(200)
 		year := 365 * 24 * time.Hour
@@ -21,16 +29,15 @@ func TestO1_SessionsThatEndStayEnded(t *testing.T) {
 		w.clock.Advance(-year)
 		seen.copyOf().get("/who").expect(401)
 		remembered.copyOf().get("/who").expect(401)
-		if n := w.count("user"); n != 0 {
+		if n := len(w.devices("user")); n != 0 {
 			t.Errorf("%d sessions are listed", n)
 		}
 		w.loggedIn("user").get("/who").expect(200)
 	})
 }
 
-// What nobody asked for meanwhile is removed by the sweep, and is not back with the clock either.
-func TestO1_SweptSessionsStayGone(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func clockSwept(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		w.clock.Advance(365 * 24 * time.Hour)
 		if n, err := w.guard.Sweep(context.Background()); err != nil || n != 1 {
@@ -41,8 +48,8 @@ func TestO1_SweptSessionsStayGone(t *testing.T) {
 	})
 }
 
-func TestO2_AClockSetBackGivesNoLife(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func clockSetBack(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		end := w.devices("user")[0].Expires()
 		w.clock.Advance(-time.Hour) // before the session began, by more than the skew
@@ -73,15 +80,14 @@ func TestO2_AClockSetBackGivesNoLife(t *testing.T) {
 	})
 }
 
-// Two processes with one store whose clocks are as far apart as is documented, and further.
-func TestO3_NodesWithDifferentClocks(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func clocksApart(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		node := func(behind time.Duration) *world {
 			c := w.config
 			c.Now = func() time.Time { return w.clock.Now().Add(-behind) }
 			other := *w
 			other.guard, other.config = newGuard(t, c), c
-			other.server = w.serve(handlerOf(other.guard), nil)
+			other.server = w.serve(appOf(other.guard))
 			return &other
 		}
 		late, later, ahead := node(nguard.Skew-2*time.Second), node(nguard.Skew+2*time.Second), node(-nguard.Skew)
@@ -114,34 +120,9 @@ func TestO3_NodesWithDifferentClocks(t *testing.T) {
 	})
 }
 
-func TestO4_LifetimesThatMakeNoSense(t *testing.T) {
-	store := memory(t).store
-	const day = 24 * time.Hour
-	for _, l := range []nguard.Lifetime{
-		{Idle: -1}, {Absolute: -1}, {Remember: -1}, {RotateEvery: -1}, {Idle: math.MinInt64}, {Absolute: math.MinInt64},
-		{Idle: math.MaxInt64}, {Absolute: math.MaxInt64}, {Remember: math.MaxInt64}, {RotateEvery: math.MaxInt64}, {Absolute: 11 * 365 * day},
-		{Idle: 2 * day}, {Idle: 2 * time.Hour, Absolute: time.Hour}, {Absolute: 2 * day, Remember: day}, {RotateEvery: 1}, {RotateEvery: nguard.Grace}, {RotateEvery: time.Minute - 1},
-	} {
-		if _, err := nguard.New(nguard.Config{Store: store, Lifetime: l}); err == nil || !strings.Contains(err.Error(), "Lifetime") {
-			t.Errorf("%+v: error %v", l, err)
-		}
-	}
-	for _, l := range []nguard.Lifetime{{}, nguard.AAL1, nguard.AAL2, nguard.AAL3, {Absolute: 10 * 365 * day}, {Idle: time.Nanosecond}} {
-		if _, err := nguard.New(nguard.Config{Store: store, Lifetime: l}); err != nil {
-			t.Errorf("%+v: %v", l, err)
-		}
-	}
-	for _, timeout := range []time.Duration{-1, math.MinInt64, math.MaxInt64, time.Hour} {
-		if _, err := nguard.New(nguard.Config{Store: store, Timeout: timeout}); err == nil || !strings.Contains(err.Error(), "Timeout") {
-			t.Errorf("Timeout %v: error %v", timeout, err)
-		}
-	}
-	if _, err := nguard.New(nguard.Config{Store: store, MaxSessions: -1}); err == nil {
-		t.Error("MaxSessions -1 was accepted")
-	}
-	// 0 is the default, which is a limit.
-	w := newWorld(t, memory(t))
+func clockDefault(t *testing.T, k *kit) {
+	w := k.newWorld(t)
 	b := w.loggedIn("user")
-	w.clock.Advance(day)
+	w.clock.Advance(24 * time.Hour)
 	b.get("/who").expect(401)
 }

@@ -1,11 +1,8 @@
-package promises
+package adaptertest
 
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,9 +12,17 @@ import (
 	"github.com/nguard-go/nguard/core/guardtest"
 )
 
-// K1: 20 callers refresh one token at once. All get the same successor, whatever the order of the replies.
-func TestK1_ParallelRefreshes(t *testing.T) {
-	eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
+// The rules of checklist K about what happens at the same time.
+var races = []rule{
+	{"K1 parallel refreshes", "20 callers that refresh one token at once all get the same successor, whatever the order of the replies.", raceRefreshes},
+	{"K2 refresh against the end", "A refresh that has loaded the session when the session ends brings nothing back.", raceRefreshAndEnd},
+	{"K5 two updates of one version", "Of updates that all name the version that they saw, one wins, and the others are told.", raceIfMatch},
+	{"K6 demotion against privileged calls", "What starts after a demotion was answered does not pass, on another process either.", raceDemotion},
+	{"K7 parallel logins", "With 50 logins at once and at most 3 sessions there are more at no moment, and not afterwards.", raceLogins},
+}
+
+func raceRefreshes(t *testing.T, k *kit) {
+	k.eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		second := another(t, w)
 		b := w.loggedIn("user")
 		for round := range 4 {
@@ -60,12 +65,11 @@ func TestK1_ParallelRefreshes(t *testing.T) {
 	})
 }
 
-// K2: the refresh has loaded the session when the session ends.
-func TestK2_RefreshAgainstRevoke(t *testing.T) {
+func raceRefreshAndEnd(t *testing.T, k *kit) {
 	var s *spy
 	for how, end := range ends {
 		t.Run(how, func(t *testing.T) {
-			eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
+			k.eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 				b := w.loggedIn("user")
 				token, id := b.token(), handleOf(b.get("/who"))
 				c.Advance(11 * time.Second)
@@ -95,9 +99,8 @@ func TestK2_RefreshAgainstRevoke(t *testing.T) {
 	}
 }
 
-// K5: two updates that both name the version that they saw: one wins, the other is told.
-func TestK5_IfMatch(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func raceIfMatch(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		for round := range 5 {
 			tag := b.get("/api/auth/session").expect(200).header.Get("ETag")
@@ -130,9 +133,8 @@ func TestK5_IfMatch(t *testing.T) {
 	})
 }
 
-// K6: what starts after the demotion was answered does not pass, on another process either.
-func TestK6_DemotionAgainstPrivilegedCalls(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func raceDemotion(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		second := another(t, w)
 		admin := w.loggedIn("admin")
 		for round := range 3 {
@@ -185,11 +187,10 @@ func TestK6_DemotionAgainstPrivilegedCalls(t *testing.T) {
 	})
 }
 
-// K7: 50 logins at once, at most 3 sessions: at no moment, and not afterwards, are there more.
-func TestK7_ParallelLogins(t *testing.T) {
+func raceLogins(t *testing.T, k *kit) {
 	for _, refuse := range []bool{false, true} {
 		t.Run(fmt.Sprintf("refuse %v", refuse), func(t *testing.T) {
-			each(t, func(t *testing.T, w *world) {
+			k.each(t, func(t *testing.T, w *world) {
 				second := another(t, w)
 				stop := make(chan struct{})
 				var wg sync.WaitGroup
@@ -239,145 +240,4 @@ func TestK7_ParallelLogins(t *testing.T) {
 			}, func(c *nguard.Config) { c.MaxSessions, c.RefuseAtCap = 3, refuse })
 		})
 	}
-}
-
-// K9: 1000 goroutines do everything at once to one person's sessions, below the race detector.
-func TestK9_Crowd(t *testing.T) {
-	for make, n := range map[string]int{"memory": 1000, "sqlite": 200} {
-		t.Run(make, func(t *testing.T) {
-			b := memory(t)
-			if make == "sqlite" {
-				b = sqlite(t)
-			}
-			w := newWorld(t, b)
-			h := w.handler()
-			token := w.loggedIn("user").token()
-			var counted atomic.Int64
-			d := &day{w: w, h: h}
-			workers := n
-			if make == "sqlite" {
-				workers = 50
-			}
-			crowd(workers, n, func(i int) {
-				var code int
-				switch i % 8 {
-				case 0, 1, 2:
-					if code, _ = d.serve(token, "POST", "/api/visits", ""); code == 200 {
-						counted.Add(1)
-					}
-				case 3:
-					code, _ = d.serve(token, "GET", "/api/auth/session", "")
-				case 4:
-					code, _ = d.serve(token, "POST", "/api/auth/update", fmt.Sprintf(`{"draft":"%d"}`, i))
-				case 5:
-					code, _ = d.serve(token, "GET", "/api/auth/sessions", "")
-				case 6:
-					code, _ = d.serve(token, "POST", "/api/auth/validate", `{"token":"`+token+`"}`)
-				default:
-					code, _ = d.serve("", "POST", "/api/auth/login", `{"id":"other","password":"`+guardtest.Password+`"}`)
-				}
-				if code != 200 {
-					t.Errorf("request of kind %d: status %d", i%8, code)
-				}
-			})
-			r := httptest.NewRequest("GET", "/api/auth/session", nil)
-			r.AddCookie(&http.Cookie{Name: w.guard.CookieName(), Value: token})
-			rw := httptest.NewRecorder()
-			h.ServeHTTP(rw, r)
-			if want := fmt.Sprintf(`"visits":%d`, counted.Load()); !strings.Contains(rw.Body.String(), want+"}") && !strings.Contains(rw.Body.String(), want+",") {
-				t.Errorf("want %s in %s", want, rw.Body)
-			}
-		})
-	}
-}
-
-// K10: many people at once, some of whom leave before the answer: nobody sees another's data.
-func TestK10_NobodySeesAnother(t *testing.T) {
-	for name, n := range map[string]int{"memory": 1000, "sqlite": 120} {
-		t.Run(name, func(t *testing.T) {
-			b := memory(t)
-			if name == "sqlite" {
-				b = sqlite(t)
-			}
-			w := newWorld(t, b)
-			tokens := make([]string, n)
-			for i := range n {
-				id := fmt.Sprintf("person-%d", i)
-				w.back.put(nguard.User{ID: id, Name: id, Role: "user"})
-				token, _, err := w.guard.Login(nguard.WithActor(context.Background(), id), id, nguard.LoginOptions{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				tokens[i] = token
-			}
-			shared := w.browser().client.Transport // one pool of connections for all
-			crowd(32, 2*n, func(i int) {
-				who := i % n
-				id := fmt.Sprintf("person-%d", who)
-				ctx, cancel := context.WithCancel(context.Background())
-				defer cancel()
-				r, err := http.NewRequestWithContext(ctx, "GET", w.server.URL+"/who", nil)
-				if i%3 == 1 {
-					r, err = http.NewRequestWithContext(ctx, "POST", w.server.URL+"/api/auth/update", strings.NewReader(`{"draft":"of `+id+`"}`))
-					r.Header.Set("Content-Type", "application/json")
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				r.Header.Set("Sec-Fetch-Site", "same-origin")
-				r.AddCookie(&http.Cookie{Name: w.guard.CookieName(), Value: tokens[who]})
-				if i%5 == 0 {
-					go cancel() // leaves at some moment of the request
-				}
-				resp, err := (&http.Client{Transport: shared}).Do(r)
-				if err != nil {
-					if i%5 != 0 {
-						t.Error(err)
-					}
-					return
-				}
-				defer resp.Body.Close()
-				var body strings.Builder
-				buf := make([]byte, 4096)
-				for {
-					k, err := resp.Body.Read(buf)
-					body.Write(buf[:k])
-					if err != nil {
-						break
-					}
-				}
-				if i%5 == 0 {
-					return
-				}
-				got := body.String()
-				if resp.StatusCode != 200 || r.Method == "GET" && got != id || r.Method == "POST" && (!strings.Contains(got, `"draft":"of `+id+`"`) || !strings.Contains(got, `"id":"`+id+`"`)) {
-					t.Errorf("%s of %s: status %d, body %s", r.Method, id, resp.StatusCode, got)
-				}
-				if h := given(w, answer{header: resp.Header}); h != "" && h != tokens[who] {
-					t.Errorf("%s was given another token", id)
-				}
-			})
-		})
-	}
-}
-
-// K10: a row into which another one's record was put is refused, not served.
-func TestK10_RecordOfAnotherKey(t *testing.T) {
-	w := newWorld(t, sqlite(t))
-	user, admin := w.loggedIn("user"), w.loggedIn("admin")
-	uid, aid := handleOf(user.get("/who")), handleOf(admin.get("/who"))
-	res, err := w.back.db.Exec("UPDATE nguard_sessions SET record = (SELECT record FROM nguard_sessions WHERE id = ?) WHERE id = ?", aid, uid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		t.Fatalf("%d rows changed, error %v", n, err)
-	}
-	user.get("/admin").expect(401)
-	if a := user.get("/who"); a.status != 401 {
-		t.Errorf("a row with another record: status %d, body %s", a.status, a.raw)
-	}
-	admin.get("/admin").expect(200)
-	w.awaitEvent(nguard.EventRecordUnreadable, nguard.Failure)
 }
