@@ -30,3 +30,19 @@ func (b backing) oneDatabase() bool {
 	u, ok := able[nguard.Transactional](b.users)
 	return ok && b.db != nil && u.Database() == b.db
 }
+
+// onlySQL skips a case that looks into tables, unless they are the ones that SQL makes.
+func (b backing) onlySQL(t testing.TB) {
+	t.Helper()
+	if _, ok := able[*sqlUsers](b.users); !ok || !b.oneDatabase() {
+		t.Skip("sessions, people and records are not in one database, with the tables of adaptertest.SQL")
+	}
+}
+
+// onlyMarked skips a case about changes that are marked while they run.
+func (b backing) onlyMarked(t testing.TB) {
+	t.Helper()
+	if b.oneDatabase() {
+		t.Skip("sessions and people are in one database, so that a change is one transaction and nothing is marked")
+	}
+}

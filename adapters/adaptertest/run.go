@@ -56,6 +56,7 @@ var groups = [][]rule{
 	lostUpdates,
 	namespaces,
 	quietReads,
+	seams,
 }
 
 // rule is a case: its name, the sentence that must hold, and how it is checked.

@@ -42,3 +42,14 @@ func describe(events []nguard.Event) string {
 	}
 	return b.String()
 }
+
+// recorded is the first record of a name that there is by now.
+func (w *world) recorded(name string) (nguard.Event, bool) {
+	w.t.Helper()
+	for _, e := range w.back.read() {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return nguard.Event{}, false
+}
