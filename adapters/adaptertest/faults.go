@@ -54,6 +54,15 @@ func (f *faults) around(ctx context.Context, op string, run func() error) error 
 	return x(ctx, op, run)
 }
 
+// counted says whether a call belongs to a request, or to what a case has marked: sweeps and the backlog of
+// records run beside it, and would make every count another each time.
+func counted(ctx context.Context) bool {
+	_, ok := nguard.FromContext(ctx)
+	return ok || ctx.Value(countedKey{}) != nil
+}
+
+type countedKey struct{}
+
 // faulty puts faults around what b consists of. Abilities that are not wrapped are found through Unwrap.
 func faulty(b backing) (backing, *faults) {
 	f := &faults{}

@@ -31,10 +31,16 @@ func (b backing) oneDatabase() bool {
 	return ok && b.db != nil && u.Database() == b.db
 }
 
-// onlySQL skips a case that looks into tables, unless they are the ones that SQL makes.
+// bySQL reports whether SQL made the backing, so that the names of its tables are known.
+func (b backing) bySQL() bool {
+	_, ok := able[*sqlUsers](b.users)
+	return ok && b.oneDatabase()
+}
+
+// onlySQL skips a case that looks into tables, unless SQL made them.
 func (b backing) onlySQL(t testing.TB) {
 	t.Helper()
-	if _, ok := able[*sqlUsers](b.users); !ok || !b.oneDatabase() {
+	if !b.bySQL() {
 		t.Skip("sessions, people and records are not in one database, with the tables of adaptertest.SQL")
 	}
 }

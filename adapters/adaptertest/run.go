@@ -57,6 +57,7 @@ var groups = [][]rule{
 	namespaces,
 	quietReads,
 	seams,
+	trace,
 }
 
 // rule is a case: its name, the sentence that must hold, and how it is checked.

@@ -28,6 +28,16 @@ func (w *world) epoch(id string) nguard.Epoch {
 	return e
 }
 
+// touchEpochs makes sure that these people have an epoch, and that it differs from any stamp.
+func (w *world) touchEpochs(ids ...string) {
+	w.t.Helper()
+	for _, id := range ids {
+		if _, err := ability[nguard.Epochs](w.back.store).Bump(context.Background(), id, nguard.BumpChange); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // snapshot is all that is stored of some people, as text.
 func (w *world) snapshot(ids ...string) string {
 	w.t.Helper()

@@ -53,3 +53,8 @@ func (w *world) recorded(name string) (nguard.Event, bool) {
 	}
 	return nguard.Event{}, false
 }
+
+// writerFunc is where a log goes.
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
