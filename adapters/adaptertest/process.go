@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/sqlstore"
 )
 
 // another is a second process on the same store: a guard of its own, and handles of its own where that can
@@ -43,6 +44,19 @@ func (b backing) onlySQL(t testing.TB) {
 	if !b.bySQL() {
 		t.Skip("sessions, people and records are not in one database, with the tables of adaptertest.SQL")
 	}
+}
+
+// onlySQLite skips a case that changes rows of sessions behind the store's back, unless they are those of
+// package sqlstore in SQLite.
+func (b backing) onlySQLite(t testing.TB) {
+	t.Helper()
+	if _, ok := able[*sqlstore.Store](b.store); ok && b.db != nil {
+		var version string
+		if err := b.db.QueryRow("SELECT sqlite_version()").Scan(&version); err == nil {
+			return
+		}
+	}
+	t.Skip("sessions are not in SQLite, in the tables of package sqlstore")
 }
 
 // onlyMarked skips a case about changes that are marked while they run.

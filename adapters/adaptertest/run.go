@@ -50,6 +50,7 @@ var groups = [][]rule{
 	contractOrigins,
 	deadStaysDead,
 	devices,
+	failures,
 	grants,
 	headers,
 	hooks,
