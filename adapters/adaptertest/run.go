@@ -56,6 +56,7 @@ var groups = [][]rule{
 	hooks,
 	lostUpdates,
 	namespaces,
+	outages,
 	quietReads,
 	seams,
 	trace,
