@@ -48,6 +48,7 @@ var groups = [][]rule{
 	contractCookie,
 	contractUpdate,
 	contractOrigins,
+	allOrNothing,
 	deadStaysDead,
 	devices,
 	failures,

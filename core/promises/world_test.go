@@ -537,7 +537,3 @@ func (u *sqlUsers) UpdateUser(ctx context.Context, before, after nguard.User) er
 	}
 	return nguard.ErrConflict
 }
-
-func (a answer) cookies() []*http.Cookie {
-	return (&http.Response{Header: a.header}).Cookies()
-}
