@@ -14,6 +14,7 @@ var allOrNothing = []rule{
 	{"P2 every statement of a job", "The same for a change that no request makes.", everyStatementOfJob},
 	{"P2 own errors come back", "What the function of a program says is returned as it is, and is no outage.", ownErrorsComeBack},
 	{"P2 the marked way, step by step", "Each step of a change may fail: the answer says what is known, and sessions follow the users table from then on, whatever it came to.", markedStepByStep},
+	{"P2 conflicts for good", "A change of one's own that meets a conflict at each try ends at its deadline: 409, nothing has changed, and nothing is left open.", conflictsForGood},
 	{"P2 a crash at every step", "A process dies before or after any step. Another process, over the same store and users: sessions follow the users table at their next request, no stale role is granted, and after a sweep all is quiet.", crashAtEveryStep},
 	{"P2 an epoch left open", "An open epoch that its process has left behind slows its person down and shuts nobody out, and a later change works as ever.", openEpochIsRight},
 	{"P2 a transaction of the program", "The program begins a transaction, and nguard joins it: what the program rolls back has not happened, and what it commits has, to the last part.", transactionOfProgram},
