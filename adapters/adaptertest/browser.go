@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -91,11 +92,16 @@ func (b *browser) do(method, path, body string, headers ...string) answer {
 }
 
 func (b *browser) try(method, path, body string, headers ...string) (answer, error) {
+	return b.tryIn(context.Background(), method, path, body, headers...)
+}
+
+// tryIn is try by a client that leaves when ctx ends.
+func (b *browser) tryIn(ctx context.Context, method, path, body string, headers ...string) (answer, error) {
 	var reader io.Reader
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	r, err := http.NewRequest(method, b.base+path, reader)
+	r, err := http.NewRequestWithContext(ctx, method, b.base+path, reader)
 	if err != nil {
 		return answer{}, err
 	}

@@ -67,15 +67,22 @@ func tablesOf(t testing.TB, db *sql.DB) (list []string) {
 	return list
 }
 
+// pathOf is the file of a SQLite database.
+func pathOf(t testing.TB, db *sql.DB) (path string) {
+	t.Helper()
+	var seq int
+	var schema string
+	if err := db.QueryRow("PRAGMA database_list").Scan(&seq, &schema, &path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // filesOf is what the files of a SQLite database hold, the log of changes included: what a row no longer
 // shows may still stand there.
 func filesOf(t testing.TB, db *sql.DB) (values [][]byte) {
 	t.Helper()
-	var seq int
-	var schema, file string
-	if err := db.QueryRow("PRAGMA database_list").Scan(&seq, &schema, &file); err != nil {
-		t.Fatal(err)
-	}
+	file := pathOf(t, db)
 	for _, name := range []string{file, file + "-wal"} {
 		raw, err := os.ReadFile(name)
 		if err != nil && !os.IsNotExist(err) {

@@ -20,10 +20,19 @@ var errBroken = errors.New(innards)
 // failing, hanging or ending the goroutine. Nil lets all calls pass.
 type fault func(ctx context.Context, op string, run func() error) error
 
-// faults is the switch of a faulty world.
+// storeOps and all others are the operations by what they belong to.
+var (
+	storeOps = []string{"create", "load", "replace", "touch", "delete", "find", "list", "epoch",
+		"bump open", "bump close", "bump settle", "bump change", "bump revoke"}
+	usersOps = []string{"user", "identify", "authenticate", "update user"}
+	sinkOps  = []string{"record attempt", "record success", "record failure", "record denied", "record limited"}
+)
+
+// faults is the switch of a faulty world, and its meter.
 type faults struct {
 	mu    sync.Mutex
 	fault fault
+	calls map[string]int
 }
 
 func (f *faults) set(x fault) {
@@ -44,15 +53,37 @@ func (f *faults) broken(ops ...string) {
 
 func (f *faults) mend() { f.set(nil) }
 
+// count returns how often each operation was called since the last count.
+func (f *faults) count() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	calls := f.calls
+	f.calls = nil
+	return calls
+}
+
 func (f *faults) around(ctx context.Context, op string, run func() error) error {
 	f.mu.Lock()
 	x := f.fault
+	if f.calls == nil {
+		f.calls = map[string]int{}
+	}
+	f.calls[op]++
 	f.mu.Unlock()
 	if x == nil {
 		return run()
 	}
 	return x(ctx, op, run)
 }
+
+// counted says whether a call belongs to a request, or to what a case has marked: sweeps and the backlog of
+// records run beside it, and would make every count another each time.
+func counted(ctx context.Context) bool {
+	_, ok := nguard.FromContext(ctx)
+	return ok || ctx.Value(countedKey{}) != nil
+}
+
+type countedKey struct{}
 
 // faulty puts faults around what b consists of. Abilities that are not wrapped are found through Unwrap.
 func faulty(b backing) (backing, *faults) {

@@ -39,3 +39,8 @@ type broken struct{}
 func (broken) Take(context.Context, nguard.Caller, int) (nguard.Quota, error) {
 	return nguard.Quota{Allowed: true}, fmt.Errorf("canary: limiter is down")
 }
+
+// limiterFunc is a limiter of a case.
+type limiterFunc func() (nguard.Quota, error)
+
+func (l limiterFunc) Take(context.Context, nguard.Caller, int) (nguard.Quota, error) { return l() }

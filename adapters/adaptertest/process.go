@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/sqlstore"
 )
 
 // another is a second process on the same store: a guard of its own, and handles of its own where that can
@@ -29,4 +30,39 @@ func (b *browser) via(w *world) *browser {
 func (b backing) oneDatabase() bool {
 	u, ok := able[nguard.Transactional](b.users)
 	return ok && b.db != nil && u.Database() == b.db
+}
+
+// bySQL reports whether SQL made the backing, so that the names of its tables are known.
+func (b backing) bySQL() bool {
+	_, ok := able[*sqlUsers](b.users)
+	return ok && b.oneDatabase()
+}
+
+// onlySQL skips a case that looks into tables, unless SQL made them.
+func (b backing) onlySQL(t testing.TB) {
+	t.Helper()
+	if !b.bySQL() {
+		t.Skip("sessions, people and records are not in one database, with the tables of adaptertest.SQL")
+	}
+}
+
+// onlySQLite skips a case that changes rows of sessions behind the store's back, unless they are those of
+// package sqlstore in SQLite.
+func (b backing) onlySQLite(t testing.TB) {
+	t.Helper()
+	if _, ok := able[*sqlstore.Store](b.store); ok && b.db != nil {
+		var version string
+		if err := b.db.QueryRow("SELECT sqlite_version()").Scan(&version); err == nil {
+			return
+		}
+	}
+	t.Skip("sessions are not in SQLite, in the tables of package sqlstore")
+}
+
+// onlyMarked skips a case about changes that are marked while they run.
+func (b backing) onlyMarked(t testing.TB) {
+	t.Helper()
+	if b.oneDatabase() {
+		t.Skip("sessions and people are in one database, so that a change is one transaction and nothing is marked")
+	}
 }

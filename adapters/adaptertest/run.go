@@ -48,6 +48,7 @@ var groups = [][]rule{
 	contractUpdate,
 	contractOrigins,
 	apps,
+	allOrNothing,
 	bodyForms,
 	bodySizes,
 	bodyValues,
@@ -63,6 +64,7 @@ var groups = [][]rule{
 	digests,
 	eightHours,
 	enumeration,
+	failures,
 	floods,
 	framing,
 	grants,
@@ -82,6 +84,7 @@ var groups = [][]rule{
 	lostUpdates,
 	namespaces,
 	origins,
+	outages,
 	privilege,
 	quietReads,
 	races,
@@ -92,11 +95,13 @@ var groups = [][]rule{
 	replays,
 	rotation,
 	rotationByChange,
+	seams,
 	sessionCaps,
 	smuggledAuthority,
 	smuggledUpdates,
 	timeLimits,
 	tokenSpelling,
+	trace,
 }
 
 // rule is a case: its name, the sentence that must hold, and how it is checked.

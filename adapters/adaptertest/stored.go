@@ -28,6 +28,32 @@ func (w *world) epoch(id string) nguard.Epoch {
 	return e
 }
 
+// touchEpochs makes sure that these people have an epoch, and that it differs from any stamp.
+func (w *world) touchEpochs(ids ...string) {
+	w.t.Helper()
+	for _, id := range ids {
+		if _, err := ability[nguard.Epochs](w.back.store).Bump(context.Background(), id, nguard.BumpChange); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// clear removes all sessions of some people, without a word.
+func (w *world) clear(ids ...string) {
+	w.t.Helper()
+	for _, id := range ids {
+		list, err := ability[nguard.Lister](w.back.store).List(context.Background(), id, "", 1000)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, f := range list {
+			if err := w.back.store.Delete(context.Background(), f.Owner, f.ID); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
 // snapshot is all that is stored of some people, as text.
 func (w *world) snapshot(ids ...string) string {
 	w.t.Helper()

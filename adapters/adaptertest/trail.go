@@ -42,3 +42,19 @@ func describe(events []nguard.Event) string {
 	}
 	return b.String()
 }
+
+// recorded is the first record of a name that there is by now.
+func (w *world) recorded(name string) (nguard.Event, bool) {
+	w.t.Helper()
+	for _, e := range w.back.read() {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return nguard.Event{}, false
+}
+
+// writerFunc is where a log goes.
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

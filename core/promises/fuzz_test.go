@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nguard-go/nguard/adapters/adaptertest"
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
@@ -18,12 +19,12 @@ import (
 // authority, ID or undeclared value changes, and the answer is JSON of exactly the type that clients
 // look for (promises P8 and P10).
 func FuzzApply(f *testing.F) {
-	users := guardtest.NewUsers(people()...)
+	users := guardtest.NewUsers(adaptertest.People()...)
 	g := guardtest.New(f, nguard.Config{Roles: model(f), Fields: fields(), Users: users})
 	handler := httpguard.Sessions(g)(httpguard.Endpoints(g)(http.NotFoundHandler()))
 	cookie := guardtest.SignedIn(f, g, "user", httptest.NewRequest("GET", "/", nil)).Header.Get("Cookie")
 	before := map[string]nguard.User{}
-	for _, p := range people() {
+	for _, p := range adaptertest.People() {
 		before[p.ID] = p
 	}
 	paths := []string{"update", "profile", "update-role", "login", "validate"}

@@ -18,6 +18,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	_ "modernc.org/sqlite"
+
+	"github.com/nguard-go/nguard/adapters/adaptertest"
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
@@ -252,13 +255,8 @@ func (s *simulation) open(t *testing.T, where string, seed uint64, m mutant) {
 	}
 	if where == "sqlite" {
 		s.joined = seed%2 == 0
-		users := &sqlUsers{db: s.db}
-		if err := users.migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s.users = users
-		s.put = func(u nguard.User) { _ = users.put(context.Background(), u) }
-		s.remove = func(id string) { _, _ = s.db.Exec("DELETE FROM people WHERE id = ?", id) }
+		people := adaptertest.SQL(t, func(testing.TB) *sql.DB { return s.db })
+		s.users, s.put, s.remove = people.Users.(nguard.UserUpdater), people.Put, people.Remove
 	} else {
 		users := guardtest.NewUsers()
 		s.users, s.put, s.remove = users, users.Put, users.Remove

@@ -1,4 +1,4 @@
-package promises
+package adaptertest
 
 import (
 	"context"
@@ -10,6 +10,13 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 )
+
+var seams = []rule{
+	{"seams: Observe", "The seam for tracing sees each call to a store, users table and sink, with its error.", seamsObserve},
+	{"seams: no actor", "Outside a request somebody must answer for a change.", seamsNoActor},
+	{"seams: UserChanged", "Statements of the program's own reach the sessions when it says so, in its own transaction: rolled back, nothing has happened.", seamsUserChanged},
+	{"seams: Check and Shutdown", "Readiness follows the store, and Shutdown writes what was held back.", seamsCheckAndShutdown},
+}
 
 // spans collects what Observe was told.
 type spans struct {
@@ -37,14 +44,13 @@ func (s *spans) take() []string {
 	return ops
 }
 
-// TestObserve: the seam for tracing sees each call to a store, users table and sink, with its error.
-func TestObserve(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+func seamsObserve(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
 		s := &spans{errs: map[string]error{}}
 		w.config.Observe = s.observe
 		g := newGuard(t, w.config)
 		w.guard = g
-		w.server.Config.Handler = handlerOf(g)
+		w.server = w.serve(w.app())
 		b := w.loggedIn("user")
 		ops := s.take()
 		for _, op := range []string{"users.identify", "limiter.take", "store.epoch", "users.authenticate", "store.create", "sink.record"} {
@@ -53,8 +59,7 @@ func TestObserve(t *testing.T) {
 			}
 		}
 		b.get("/who").expect(200)
-		// The backlog writes its records, such as that of the start, whenever it comes to it, and so does the sweep
-		// that the login began.
+		// The backlog writes its records, such as that of the start, and the sweep runs, when they come to it.
 		if ops := slices.DeleteFunc(s.take(), func(op string) bool { return op == "sink.record" || op == "store.sweep" }); !slices.Equal(ops, []string{"store.load"}) {
 			t.Errorf("a read: observed %v, want one store.load", ops)
 		}
@@ -71,9 +76,8 @@ func TestObserve(t *testing.T) {
 	})
 }
 
-// TestNoActor: outside a request somebody must answer for a change.
-func TestNoActor(t *testing.T) {
-	w := newWorld(t, memory(t))
+func seamsNoActor(t *testing.T, k *kit) {
+	w := k.newWorld(t)
 	ctx := context.Background()
 	_, _, login := w.guard.Login(ctx, "user", nguard.LoginOptions{})
 	_, change := w.guard.ChangeUser(ctx, "user", func(u *nguard.User) error { u.Name = "x"; return nil })
@@ -85,24 +89,14 @@ func TestNoActor(t *testing.T) {
 			t.Errorf("%s without an actor: %v, want ErrNoActor", what, err)
 		}
 	}
-	if e, ok := find(w.back.read(), nguard.EventUserUpdated); ok {
+	if e, ok := w.recorded(nguard.EventUserUpdated); ok {
 		t.Errorf("a refused change is recorded as %+v", e)
 	}
 }
 
-func find(events []nguard.Event, name string) (nguard.Event, bool) {
-	for _, e := range events {
-		if e.Name == name {
-			return e, true
-		}
-	}
-	return nguard.Event{}, false
-}
-
-// TestUserChanged: statements of the program's own reach the sessions when it says so, in its own
-// transaction: rolled back, nothing has happened.
-func TestUserChanged(t *testing.T) {
-	w := newWorld(t, sqlite(t))
+func seamsUserChanged(t *testing.T, k *kit) {
+	w := k.newWorld(t)
+	w.back.onlySQL(t)
 	b := w.loggedIn("user")
 	ctx := nguard.WithActor(context.Background(), "job:import")
 	promote := func(commit bool) {
@@ -127,7 +121,7 @@ func TestUserChanged(t *testing.T) {
 	}
 	promote(false)
 	b.get("/admin").expect(403)
-	if _, ok := find(w.back.read(), nguard.EventUserUpdated); ok {
+	if _, ok := w.recorded(nguard.EventUserUpdated); ok {
 		t.Error("a change that was rolled back is in the record")
 	}
 	promote(true)
@@ -137,9 +131,8 @@ func TestUserChanged(t *testing.T) {
 	}
 }
 
-// TestCheckAndShutdown: readiness follows the store, and Shutdown writes what was held back.
-func TestCheckAndShutdown(t *testing.T) {
-	w := newWorld(t, sqlite(t))
+func seamsCheckAndShutdown(t *testing.T, k *kit) {
+	w := k.newWorld(t)
 	if err := w.guard.Check(t.Context()); err != nil {
 		t.Errorf("Check of a working store: %v", err)
 	}
@@ -149,9 +142,12 @@ func TestCheckAndShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{nguard.EventStartup, nguard.EventLogout, nguard.EventShutdown} {
-		if _, ok := find(w.back.read(), name); !ok {
+		if _, ok := w.recorded(name); !ok {
 			t.Errorf("after Shutdown there is no record %s", name)
 		}
+	}
+	if w.back.db == nil {
+		return // there is nothing that could be closed
 	}
 	if err := w.back.db.Close(); err != nil {
 		t.Fatal(err)
