@@ -21,6 +21,10 @@ type AsyncOptions struct {
 	// Backoff is the wait after the first failure; it doubles up to 100 times that. Defaults to
 	// 100 milliseconds.
 	Backoff time.Duration
+	// All queues the records of every class, so that no request waits for the sink inside. It is for a
+	// copy, [BestEffort] in a [Fanout] beside a durable sink that has each record already: as the only
+	// sink it would break what the other classes promise. Defaults to false, observations only.
+	All bool
 	// OnError, if set, is told of each failed write and of the first record of each loss. It may be
 	// called by several goroutines at once and must not record to the Async that calls it.
 	OnError func(error)
@@ -35,8 +39,8 @@ type AsyncOptions struct {
 // before the next one, and is itself tried without end. Memory and the sink's load stay bounded however
 // many events arrive, and the count is kept.
 //
-// Events of all other classes never enter the queue: Record hands them to the sink inside on the
-// caller's goroutine, with the caller's context, and returns its answer. A queue would break what
+// Events of all other classes never enter the queue, unless [AsyncOptions].All says so: Record hands them
+// to the sink inside on the caller's goroutine, with the caller's context, and returns its answer. A queue would break what
 // their classes promise, since a record that waits in memory is gone with a crash after its change has
 // happened. Going straight through also lets them overtake a backlog, so that a flood of denials
 // cannot make changes of users fail, and keeps a transaction in the context on its own goroutine. So
@@ -46,7 +50,11 @@ type AsyncOptions struct {
 // written outside any transaction, so it cannot say that it lives in one. Async is for sinks that are
 // slow by nature; [SQL] and [File] need it only under heavy floods.
 //
-// Nil from Record means for an observation: written later, or counted. Safe for concurrent use. The
+// With All the queue holds records of every class, in the order in which they came: each is written once
+// or more, or counted. What waits is gone with a crash, and what a transaction recorded before it was
+// rolled back is written all the same; the durable sink beside it is the one to believe.
+//
+// Nil from Record means for what is queued: written later, or counted. Safe for concurrent use. The
 // zero value fails.
 type Async struct {
 	sink nguard.Sink
@@ -89,13 +97,13 @@ func NewAsync(s nguard.Sink, o AsyncOptions) *Async {
 	return &Async{sink: s, o: o, kick: make(chan struct{}, 1)}
 }
 
-// Record queues an observation and returns nil at once; any other event it records to the sink inside
-// and returns its error.
+// Record queues an observation, or with All any event, and returns nil at once; any other event it records
+// to the sink inside and returns its error.
 func (a *Async) Record(ctx context.Context, e nguard.Event) error {
 	if a.sink == nil {
 		return unavailable("async", errNoSink)
 	}
-	if e.Class != nguard.ClassObservation {
+	if e.Class != nguard.ClassObservation && !a.o.All {
 		return call(ctx, a.sink, e)
 	}
 	if a.push(e) {
@@ -131,7 +139,7 @@ func (a *Async) closeGap() {
 	}
 }
 
-// Dropped returns how many observations were counted instead of written so far.
+// Dropped returns how many records were counted instead of written so far.
 func (a *Async) Dropped() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

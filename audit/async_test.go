@@ -38,6 +38,54 @@ func TestAsyncClasses(t *testing.T) {
 	})
 }
 
+// TestAsyncAll: a copy may wait with every class. Nobody who records waits for it, the order stays, retries
+// and the count of what is missing are the same, and Drain writes what is left.
+func TestAsyncAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &audit.Memory{}
+		slow := newGate(m)
+		open := slow.close()
+		a := audit.NewAsync(slow, audit.AsyncOptions{All: true, Queue: 6})
+		trail := &audit.Memory{}
+		both := fanout(t, audit.FanoutOptions{}, audit.Durable(trail), audit.BestEffort(a))
+		classes := []nguard.Class{nguard.ClassChange, nguard.ClassObservation, nguard.ClassEnd, nguard.ClassSystem}
+		start := time.Now()
+		for n := range 8 {
+			if err := both.Record(t.Context(), event(n, classes[n%len(classes)])); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("recording waited %v for the copy", took)
+		}
+		if len(trail.Events()) != 8 || a.Dropped() != 2 {
+			t.Errorf("%d in the durable sink, %d dropped from the queue of 6", len(trail.Events()), a.Dropped())
+		}
+		open()
+		if err := both.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		got := m.Events()
+		if len(got) != 7 {
+			t.Fatalf("got %q", ids(got))
+		}
+		isGap(t, got[6], 2, 6, 7)
+		equalIDs(t, ids(got[:6]), 0, 1, 2, 3, 4, 5)
+
+		m.Reset()
+		down := &faulty{Sink: m}
+		down.set(2)
+		a = audit.NewAsync(down, audit.AsyncOptions{All: true, Tries: 3})
+		if err := a.Record(t.Context(), event(9, nguard.ClassChange)); err != nil {
+			t.Errorf("a copy that fails at first: %v", err)
+		}
+		if err := a.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		equalIDs(t, ids(m.Events()), 9)
+	})
+}
+
 // TestAsyncFlood is checklist M10: memory is bounded, and what is missing is counted in the log,
 // before the next record.
 func TestAsyncFlood(t *testing.T) {
@@ -200,5 +248,26 @@ func TestAsyncContext(t *testing.T) {
 		if queued := c == nguard.ClassObservation; (seen.Value(key{}) == nil) != queued || deadline != queued {
 			t.Errorf("class %s: value %v, deadline %v", c, seen.Value(key{}), deadline)
 		}
+	}
+}
+
+// TestSteady: values and deadline stay, the cancellation does not.
+func TestSteady(t *testing.T) {
+	type key struct{}
+	at := time.Now().Add(time.Hour)
+	ctx, leave := context.WithDeadline(context.WithValue(t.Context(), key{}, "value"), at)
+	leave()
+	kept, cancel := audit.Steady(ctx)
+	if d, ok := kept.Deadline(); !ok || !d.Equal(at) || kept.Err() != nil || kept.Value(key{}) != "value" {
+		t.Errorf("deadline %v %v, error %v, value %v", d, ok, kept.Err(), kept.Value(key{}))
+	}
+	cancel()
+	if kept.Err() == nil {
+		t.Error("cancel does not end it")
+	}
+	free, cancel := audit.Steady(t.Context())
+	defer cancel()
+	if _, ok := free.Deadline(); ok {
+		t.Error("a deadline where there was none")
 	}
 }

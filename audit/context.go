@@ -8,9 +8,10 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// steady returns ctx with its values and its deadline, and without its cancellation.
-func steady(ctx context.Context) (context.Context, context.CancelFunc) {
-	kept := context.WithoutCancel(ctx)
+// Steady returns ctx with its values and its deadline, and without its cancellation, as a sink of your own
+// needs it: a client that leaves is no reason to lose a record. Call cancel when Record returns.
+func Steady(ctx context.Context) (kept context.Context, cancel context.CancelFunc) {
+	kept = context.WithoutCancel(ctx)
 	if d, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(kept, d)
 	}

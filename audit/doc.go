@@ -19,7 +19,7 @@
 //	[Fanout]       several sinks at once, a deadline for each; one durable success is enough
 //	[Redact]       masks or drops parts of a record before the sink inside sees it
 //	[Async]        queues observations, retries them, writes down what it had to drop; the rest goes
-//	               straight through
+//	               straight through, or for a copy beside a durable sink is queued too
 //
 // A program that changes users and sessions in one database gives [SQL] alone, or a [Fanout] of sinks
 // in that database, so that a change and its record are one transaction (promise P2). Anything else
@@ -42,6 +42,6 @@
 // # Contexts
 //
 // A cancelled context is no reason to lose a record: the sinks here keep a context's values and its
-// deadline, and ignore its cancellation. Their errors match [nguard.ErrUnavailable], and
+// deadline, and ignore its cancellation; [Steady] does that for yours. Their errors match [nguard.ErrUnavailable], and
 // [nguard.ErrOutcomeUnknown] too where the record may have been written all the same.
 package audit

@@ -104,7 +104,7 @@ func (f *Fanout) Record(ctx context.Context, e nguard.Event) error {
 	if len(f.members) == 0 {
 		return unavailable("fanout", errNoSink)
 	}
-	ctx, cancel := steady(ctx)
+	ctx, cancel := Steady(ctx)
 	defer cancel()
 	calls := make([]*memberCall, len(f.members))
 	for i, m := range f.members {

@@ -85,7 +85,7 @@ func OpenFile(path string, o FileOptions) (*File, error) {
 // Record appends e as one line. It returns when the line is written, and synced unless NoSync is set,
 // or when the deadline of ctx ends.
 func (f *File) Record(ctx context.Context, e nguard.Event) error {
-	ctx, cancel := steady(ctx)
+	ctx, cancel := Steady(ctx)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return unavailable("file", err)

@@ -35,7 +35,7 @@ func (s *Slog) Record(ctx context.Context, e nguard.Event) error {
 	if s.logger == nil {
 		return unavailable("slog", errors.New("no logger was given to NewSlog"))
 	}
-	ctx, cancel := steady(ctx)
+	ctx, cancel := Steady(ctx)
 	defer cancel()
 	level := slog.LevelInfo
 	if e.Outcome != nguard.Success && e.Outcome != nguard.Attempt {

@@ -59,7 +59,7 @@ func (s *SQL) Record(ctx context.Context, e nguard.Event) error {
 	if s.db == nil {
 		return unavailable("sql", errNoSink)
 	}
-	ctx, cancel := steady(ctx)
+	ctx, cancel := Steady(ctx)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return unavailable("sql", err)

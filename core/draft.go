@@ -63,6 +63,7 @@ func (d *Draft) column(name string) *string { return d.user.column(name) }
 const maxSession = 16 << 10
 
 func (d *Draft) set(spec fieldSpec, v any) error {
+	v = ownedValue(v) // what fiber gives to a handler is overwritten by the next request
 	if spec.scope == InSession {
 		if d.data == nil {
 			d.data = map[string]any{}

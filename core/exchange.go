@@ -2,6 +2,9 @@ package nguard
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net/http"
 	"net/netip"
 )
 
@@ -47,4 +50,18 @@ type Line struct {
 	Query bool
 	// TLS reports whether the connection is encrypted.
 	TLS bool
+}
+
+// ReadBody reads a body to its end, for [Exchange.Body]: [ErrTooLarge] when it has more than max bytes, or
+// more than an http.MaxBytesReader lets pass, and [ErrMalformed] when it breaks off. It is for adapters.
+func ReadBody(r io.Reader, max int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, max+1))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case int64(len(b)) > max, errors.As(err, &tooLarge):
+		return nil, ErrTooLarge
+	case err != nil:
+		return nil, errors.Join(ErrMalformed, err)
+	}
+	return b, nil
 }

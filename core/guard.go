@@ -249,7 +249,7 @@ func (g *Guard) owner(userID string) (string, error) {
 		return "", fmt.Errorf("%w: a user ID has 1 to 191 bytes of UTF-8 without control characters", ErrNoUser)
 	}
 	if g.ns == "" && !strings.Contains(userID, "/") {
-		return userID, nil
+		return strings.Clone(userID), nil // stores keep it, and fiber's parameters are overwritten
 	}
 	return g.ns + "/" + userID, nil
 }

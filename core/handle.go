@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -241,6 +243,14 @@ func (r *Request) Revoke(ctx context.Context, userID, id string) error {
 func (r *Request) Record(ctx context.Context, e Event) error {
 	if r == nil {
 		return ErrNotInstalled
+	}
+	// Sinks keep what they get, and this may come from a buffer that the framework uses again.
+	for _, s := range []*string{&e.ID, &e.Name, &e.Session, &e.Action, &e.Rule, &e.Reason} {
+		*s = strings.Clone(*s)
+	}
+	e.Changes = slices.Clone(e.Changes)
+	for i, c := range e.Changes {
+		e.Changes[i] = Change{strings.Clone(c.Field), ownedValue(c.From), ownedValue(c.To)}
 	}
 	return r.g.commit(r.attach(ctx), e)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -63,6 +62,7 @@ type login struct {
 // revocation or password change between the two makes Create refuse, and the credentials are verified
 // again (promise P3).
 func (g *Guard) login(ctx context.Context, l login) (Found, error) {
+	l.id = strings.Clone(l.id) // it is kept, and may be a parameter of fiber's, which the next request overwrites
 	owner, err := g.owner(l.id)
 	if err != nil {
 		return Found{}, fmt.Errorf("%w: %w", ErrBadCredentials, err)
@@ -130,7 +130,7 @@ func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, 
 	l.options.Remember = l.options.Remember && g.life.remembers()
 	r := &Record{Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now, Remember: l.options.Remember,
 		Stamp: Epoch{Change: epoch.Change, Revoke: epoch.Revoke}, User: user, Data: l.data,
-		Device: clean(l.options.Device), IP: l.options.IP, Methods: slices.Clone(l.options.Methods), Level: l.options.Level}
+		Device: strings.Clone(clean(l.options.Device)), IP: strings.Clone(l.options.IP), Methods: ownedList(l.options.Methods), Level: l.options.Level}
 	r.Expires, r.Idle = g.life.limits(now, l.options.Remember)
 	if l.aged {
 		r.AuthAt, r.Expires = l.old.AuthAt, l.old.Expires

@@ -77,8 +77,9 @@ func (o *origins) own(x Exchange, l Line, origin string) bool {
 		return o.allowed[origin]
 	}
 	scheme, _ := o.proxies.scheme(x, l)
-	// ToLower folds letters beyond ASCII into ASCII ones (the Kelvin sign is a k), and no host has them.
-	return l.Host != "" && plain(l.Host) && origin == scheme+"://"+strings.ToLower(l.Host)
+	// ToLower folds letters beyond ASCII into ASCII ones (the Kelvin sign is a k), and no host has them, nor
+	// the @ that fasthttp lets pass.
+	return l.Host != "" && plain(l.Host) && !strings.Contains(l.Host, "@") && origin == scheme+"://"+strings.ToLower(l.Host)
 }
 
 func safeMethod(m string) bool { return m == "GET" || m == "HEAD" || m == "OPTIONS" || m == "TRACE" }

@@ -1,6 +1,7 @@
 package nguard
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -77,7 +78,7 @@ const RetryAfter = "2"
 func (g *Guard) Fail(x Exchange, err error, extra map[string]any) error {
 	ctx := x.Context()
 	if a := Status(err); a.Status >= 500 {
-		g.log.ErrorContext(ctx, "nguard: request failed", "status", a.Status, "err", err, "request_id", requestID(ctx))
+		g.fault(ctx, "nguard: request failed", err, "status", a.Status)
 		if id := requestID(ctx); id != "" && !x.Started() {
 			x.SetHeader("X-Request-Id", id)
 		}
@@ -86,6 +87,16 @@ func (g *Guard) Fail(x Exchange, err error, extra map[string]any) error {
 		r.refused(err)
 	}
 	return fail(x, err, extra)
+}
+
+// fault logs the cause of what a client is not told. That the client has left is no fault: nobody is to fill
+// the log by leaving.
+func (g *Guard) fault(ctx context.Context, what string, err error, args ...any) {
+	level := slog.LevelError
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		level = slog.LevelDebug
+	}
+	g.log.Log(ctx, level, what, append(args, "err", err, "request_id", requestID(ctx))...)
 }
 
 func fail(x Exchange, err error, extra map[string]any) error {
@@ -123,9 +134,14 @@ func (g *Guard) Refuse(x Exchange, err error) {
 	}
 }
 
-// Refuse answers with the JSON of an error where there is no guard: on a route without middleware. That
-// is a mistake of the program which nobody else would see, so it goes to the default log.
+// Refuse is [Guard.Refuse] of the guard that the request belongs to, for adapters, whose Fail calls it. On a
+// route without middleware there is no guard: that is a mistake of the program which nobody else would see,
+// so it goes to the default log.
 func Refuse(x Exchange, err error) {
+	if r, ok := FromContext(x.Context()); ok {
+		r.g.Refuse(x, err)
+		return
+	}
 	slog.ErrorContext(x.Context(), "nguard: request failed on a route without middleware", "path", clean(x.Line().Path), "err", err)
 	// There is nobody to tell that the client has left.
 	_ = fail(x, err, nil)

@@ -33,7 +33,9 @@ func (g *Guard) sweep(now time.Time) {
 				return err
 			})
 			if err != nil {
-				g.log.Warn("nguard: sweep put off", "err", err)
+				if g.stop.Err() == nil { // else Shutdown has ended it
+					g.log.Warn("nguard: sweep put off", "err", err)
+				}
 				return
 			}
 			if n < sweepBatch {

@@ -34,7 +34,7 @@ func (r *Request) take(ctx context.Context, action string, l Limiter, c Caller) 
 		return err
 	})
 	if err != nil {
-		r.g.log.ErrorContext(ctx, "nguard: limiter failed, request refused", "err", err, "request_id", r.ID())
+		r.g.fault(ctx, "nguard: limiter failed, request refused", err)
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	r.mu.Lock()

@@ -61,7 +61,9 @@ func (g *Guard) complete(ctx context.Context, e Event) Event {
 	if r, ok := FromContext(ctx); ok {
 		r.describe(&e)
 	}
-	e.Actor, e.Target, e.UserAgent, e.Path = clean(e.Actor), clean(e.Target), clean(e.UserAgent), clean(e.Path)
+	// Records wait in queues, and the names may be the program's, out of a buffer that its framework uses again.
+	e.Actor, e.Target = strings.Clone(clean(e.Actor)), strings.Clone(clean(e.Target))
+	e.UserAgent, e.Path = clean(e.UserAgent), clean(e.Path)
 	e.Method, e.RequestID = clean(e.Method), clean(e.RequestID)
 	return e
 }

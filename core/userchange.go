@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // ChangeUser changes a user outside of a session: fn receives the user as stored and alters it. The
@@ -68,8 +70,38 @@ func (g *Guard) adopt(d *Draft, u User) error {
 			return err
 		}
 	}
-	d.user = u
+	d.user = owned(u)
 	return nil
+}
+
+// owned copies the text that a function of the program has put into a user: what is kept must not point into a
+// buffer that a framework uses again.
+func owned(u User) User {
+	for _, s := range []*string{&u.Name, &u.Email, &u.Role} {
+		*s = strings.Clone(*s)
+	}
+	u.Permissions = ownedList(u.Permissions)
+	for name, v := range u.Data {
+		u.Data[name] = ownedValue(v)
+	}
+	return u
+}
+
+// ownedValue is owned for a value of a field, of which only text can be borrowed.
+func ownedValue(v any) any {
+	if s, ok := v.(string); ok {
+		return strings.Clone(s)
+	}
+	return v
+}
+
+// ownedList is owned for a list.
+func ownedList(list []string) []string {
+	list = slices.Clone(list)
+	for i, s := range list {
+		list[i] = strings.Clone(s)
+	}
+	return list
 }
 
 // userChange is one change of a row of the users table, with the session of the caller if it is theirs.

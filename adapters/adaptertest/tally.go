@@ -55,6 +55,11 @@ func (s *tally) Bump(ctx context.Context, owner string, b nguard.Bump) (nguard.E
 	return s.Store.(nguard.Epochs).Bump(ctx, owner, b)
 }
 
+// writes is everything but reads.
+func (s *tally) writes() int64 {
+	return s.creates.Load() + s.replaces.Load() + s.touches.Load() + s.deletes.Load() + s.bumps.Load()
+}
+
 // tallied is a world whose store is counted.
 func (k *kit) tallied(t testing.TB, options ...func(*nguard.Config)) (*world, *tally) {
 	t.Helper()

@@ -109,6 +109,14 @@ func (k *kit) serve(t testing.TB, app App) *Server {
 	return server
 }
 
+// roomy is the world's own application on a server that takes heads of requests up to n bytes at least.
+func (w *world) roomy(n int) {
+	w.t.Helper()
+	app := w.app()
+	app.MaxHeader = n
+	w.server = w.serve(app)
+}
+
 // pages serves routes of one case on the world's guard and returns a browser's way to them.
 func (w *world) pages(routes ...Route) (base string) {
 	w.t.Helper()

@@ -3,11 +3,10 @@ package fiberguard
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -25,12 +24,19 @@ type exchange struct {
 	used   int
 }
 
-var _ nguard.Exchange = (*exchange)(nil)
-
 // newExchange takes the context that fiber's users can set. It is never the fasthttp.RequestCtx, whose values
 // belong to the next request afterwards; where nobody has set one it is never cancelled either, and each
 // call of the engine to a store has a deadline of its own.
-func newExchange(c *fiber.Ctx) *exchange { return &exchange{c: c, ctx: c.UserContext()} }
+//
+// Of a multipart or streamed body, fasthttp takes what nobody has read for the next request (fasthttp#2336,
+// fasthttp#2368): whoever writes the body, such as a page of another site, would write that request too. So
+// there is no next one on such a connection.
+func newExchange(c *fiber.Ctx) *exchange {
+	if r := &c.Context().Request; r.IsBodyStream() && r.Header.ContentLength() != 0 || len(r.Header.MultipartFormBoundary()) > 0 {
+		c.Context().SetConnectionClose()
+	}
+	return &exchange{c: c, ctx: c.UserContext()}
+}
 
 func (x *exchange) Context() context.Context { return x.ctx }
 
@@ -38,82 +44,77 @@ func (x *exchange) Context() context.Context { return x.ctx }
 // they are set up to.
 func (x *exchange) Line() nguard.Line {
 	conn := x.c.Context()
-	uri := conn.URI()
-	return nguard.Line{Method: method(x.c.Method()), Path: x.path(), Host: string(uri.Host()), Query: len(uri.QueryString()) > 0, TLS: conn.IsTLS()}
+	uri, head := conn.URI(), &conn.Request.Header
+	host := uri.Host()
+	if bytes.HasPrefix(head.RequestURI(), []byte("/")) {
+		host = head.Host() // "//evil.example/visits?u=a://b" is a path, of which fasthttp makes a host
+	}
+	return nguard.Line{Method: strings.Clone(x.c.Method()), Path: x.path(), Host: string(host), Query: len(uri.QueryString()) > 0, TLS: conn.IsTLS()}
 }
 
 func (x *exchange) Peer() netip.Addr {
-	peer, ok := x.c.Context().RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	a, _ := netip.AddrFromSlice(peer.IP) // no IP: no address
-	return a.WithZone(peer.Zone)
+	peer, _ := x.c.Context().RemoteAddr().(*net.TCPAddr) // nil has no address
+	return peer.AddrPort().Addr()
 }
 
 // path is the path as net/http decodes it, below the mount. What cannot be decoded leads nowhere as it is.
 func (x *exchange) path() string {
 	p := endpoints.Below(x.c.Route().Path, string(x.c.Context().URI().PathOriginal()))
-	if strings.Contains(p, "%") {
-		if decoded, err := url.PathUnescape(p); err == nil {
-			return decoded
-		}
+	if decoded, err := url.PathUnescape(p); err == nil {
+		return decoded
 	}
 	return p
 }
 
-// method copies, without an allocation where it is a usual one.
-func method(m string) string {
-	for _, known := range fiber.DefaultMethods {
-		if m == known {
-			return known
+// Header reads the lines as they came, and nothing is written by reading: fasthttp's own functions share
+// buffers. What fasthttp makes of the lines will not do: of a repeated Content-Type or Host it keeps the last,
+// and once anybody has asked for a cookie, all Cookie lines are one, without their quotes, and a nameless
+// "=__Host-x" has become "__Host-x". A line that goes on in the next one is one value, as with net/http: its
+// first part alone could be "same-origin" where the whole is not.
+func (x *exchange) Header(name string) []string {
+	raw := x.c.Context().Request.Header.RawHeaders()
+	if len(raw) == 0 {
+		return x.made(name)
+	}
+	lines := x.values[x.used:x.used] // each header has its own part: two are compared with each other
+	for len(raw) > 0 {
+		var line []byte
+		line, raw, _ = bytes.Cut(raw, []byte("\n"))
+		if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
+			value := string(bytes.Trim(line[len(name)+1:], " \t\r"))
+			for len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\t') {
+				line, raw, _ = bytes.Cut(raw, []byte("\n"))
+				value = strings.TrimLeft(value+" "+string(bytes.Trim(line, " \t\r")), " ") // as net/http joins it
+			}
+			lines = append(lines, value)
 		}
 	}
-	return strings.Clone(m)
+	x.used = min(x.used+len(lines), len(x.values))
+	return lines[:len(lines):len(lines)]
 }
 
-// Header gives every line. Four headers are read as they came, since what fasthttp makes of them will not do:
-// of a repeated Content-Type, Host or User-Agent it keeps one, and once anybody has asked for a cookie, all
-// Cookie lines are one, without their quotes, and a nameless "=__Host-x" has become "__Host-x". A request that
-// was made in memory, such as by fiber's adaptor from net/http, has no raw lines.
-func (x *exchange) Header(name string) []string {
+// made is Header of a request that was made in memory, by an adapter from net/http: it has no raw lines, and each
+// cookie is taken as fasthttp has parsed it.
+func (x *exchange) made(name string) (lines []string) {
 	h := &x.c.Context().Request.Header
-	lines := x.values[x.used:x.used]
-	switch raw := h.RawHeaders(); {
-	case len(raw) > 0 && (name == fiber.HeaderCookie || name == fiber.HeaderContentType || name == fiber.HeaderHost || name == fiber.HeaderUserAgent):
-		for len(raw) > 0 {
-			var line []byte
-			line, raw, _ = bytes.Cut(raw, []byte("\n"))
-			if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
-				lines = append(lines, string(bytes.Trim(line[len(name)+1:], " \t\r")))
-			}
+	if name == fiber.HeaderCookie {
+		for k, v := range h.Cookies() {
+			lines = append(lines, string(k)+"="+string(v))
 		}
-	default:
-		for _, v := range h.PeekAll(name) {
-			lines = append(lines, string(v))
-		}
+		return lines
 	}
-	x.used = min(x.used+len(lines), len(x.values)) // the caller may hold the lines of two headers
-	return lines[:len(lines):len(lines)]
+	for _, v := range h.PeekAll(name) {
+		lines = append(lines, string(v))
+	}
+	return lines
 }
 
 // Body is the body as sent: fiber's own Body inflates it, to any size.
 func (x *exchange) Body(max int64) ([]byte, error) {
-	r := &x.c.Context().Request
-	if !r.IsBodyStream() {
-		if int64(len(r.Body())) > max {
-			return nil, nguard.ErrTooLarge
-		}
-		return bytes.Clone(r.Body()), nil
+	if r := &x.c.Context().Request; r.IsBodyStream() {
+		return nguard.ReadBody(r.BodyStream(), max)
 	}
-	b, err := io.ReadAll(io.LimitReader(r.BodyStream(), max+1))
-	if int64(len(b)) > max {
-		return nil, nguard.ErrTooLarge
-	}
-	if err != nil {
-		return nil, errors.Join(nguard.ErrMalformed, err)
-	}
-	return b, nil
+	return nguard.ReadBody(bytes.NewReader(x.c.Context().Request.Body()), max)
 }
 
 func (x *exchange) SetHeader(name, value string) {
@@ -125,14 +126,9 @@ func (x *exchange) AddHeader(name, value string) {
 	h := &x.c.Context().Response.Header
 	if len(h.PeekCanonical([]byte(name))) == 0 {
 		x.SetHeader(name, value)
-		return
+	} else if !slices.ContainsFunc(h.PeekAll(name), func(line []byte) bool { return string(line) == value }) {
+		h.Add(name, value)
 	}
-	for _, line := range h.PeekAll(name) {
-		if string(line) == value {
-			return
-		}
-	}
-	h.Add(name, value)
 }
 
 // SetCookie adds a line of its own: joined to another by a comma, both would be lost.

@@ -7,19 +7,32 @@
 // [Sessions] finds the session of each request; handlers get it by [From]. [Endpoints] answers
 // /api/auth/*, [Require] asks policies, [Limit] a rate limiter, and [Fail] turns any error into the JSON
 // that browser clients know. All are fiber.Handler: for the app, for a group, or for one route. What they
-// refuse is answered by them: no ErrorHandler is needed for it.
+// refuse is answered by them: no ErrorHandler is needed for it. What fiber itself refuses before any handler,
+// such as a body above its BodyLimit, [ErrorHandler] answers.
 //
 // Give c.UserContext() to what a handler calls, not c.Context(): that is the connection's, and belongs to the
 // next request afterwards. fiber does not cancel it when the client leaves; calls to stores have deadlines
 // of their own. Whose forwarded headers count is said by nguard.Config.Proxies alone, as with all
 // adapters, and not by fiber's ProxyHeader. What nguard returns may be kept: it never points into fiber's
-// buffers.
+// buffers. What it is given, such as a form value for a field or a parameter for an ID, it copies.
 //
-// A body that is streamed is written after the handler has returned. Change the session before that, and read
-// what the stream needs of it: in the stream a Request is nguard.ErrTooLate.
+// A body that is streamed is written when the handler has returned, by another goroutine. Change the session
+// before that, and read what the stream needs of it: in the stream a Request is nguard.ErrTooLate, and c is
+// perhaps another person's already, so that [From] must not be asked there.
+//
+// fiber reads 4096 bytes of header by default, all cookies included: set ReadBufferSize where the application
+// has many. Of a multipart body, and with StreamRequestBody of any, fasthttp takes what nobody has read for the
+// next request on the connection: behind Sessions or Endpoints such a request is the last on its own.
+// docs/adapters.md tells what else to set.
+//
+// Behind net/http, by fiber's middleware/adaptor, the connection is not known to be encrypted: name the public
+// origin in nguard.Config.Origins.
 package fiberguard
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/gofiber/fiber/v2"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -42,7 +55,7 @@ func Sessions(g *nguard.Guard) fiber.Handler {
 func Endpoints(g *nguard.Guard, except ...string) fiber.Handler {
 	set := endpoints.New(g, except...)
 	return func(c *fiber.Ctx) error {
-		if !set.Owns(newExchange(c).path()) {
+		if !set.Owns(c.Route().Path, newExchange(c).path()) {
 			return c.Next()
 		}
 		return with(g, c, func(x *exchange, r *nguard.Request) error {
@@ -83,13 +96,32 @@ func From(c *fiber.Ctx) *nguard.Request {
 //
 //	return fiberguard.Fail(c, err)
 func Fail(c *fiber.Ctx, err error) error {
-	x := newExchange(c)
-	if r := From(c); r != nil {
-		r.Guard().Refuse(x, err)
-	} else {
-		nguard.Refuse(x, err)
-	}
+	nguard.Refuse(newExchange(c), err)
 	return nil
+}
+
+// ErrorHandler is for fiber.Config.ErrorHandler, in front of the application's own:
+//
+//	app := fiber.New(fiber.Config{ErrorHandler: fiberguard.ErrorHandler(fiber.DefaultErrorHandler)})
+//
+// It answers three things, and leaves the rest to next. An error of nguard that a handler returns is answered
+// as [Fail] does. What is returned as an error on a path of /api/auth/* becomes JSON, which browser clients need
+// there: they take text for success. So does what fiber refuses before any middleware, when it does not know
+// the path yet: a header above ReadBufferSize, a body above BodyLimit, or one that is broken.
+func ErrorHandler(next fiber.ErrorHandler) fiber.ErrorHandler {
+	return func(c *fiber.Ctx, err error) error {
+		x := newExchange(c)
+		path, routed := x.path(), len(c.Route().Handlers) > 0 // a request that is not kept has the path "/"
+		endpoint := strings.HasPrefix(path, endpoints.Prefix) || !routed && path == "/"
+		refused := new(fiber.Error)
+		switch own := !errors.As(err, &refused); {
+		case own && (endpoint || nguard.Status(err).Status != fiber.StatusInternalServerError):
+			return Fail(c, err)
+		case endpoint:
+			return endpoints.Refuse(x, refused.Code)
+		}
+		return next(c, err)
+	}
 }
 
 // asking is middleware that asks before it passes a request on.

@@ -41,7 +41,7 @@ func Sessions(g *nguard.Guard) gin.HandlerFunc {
 func Endpoints(g *nguard.Guard, except ...string) gin.HandlerFunc {
 	set := endpoints.New(g, except...)
 	return func(c *gin.Context) {
-		if set.Owns(endpoints.Below(c.FullPath(), c.Request.URL.Path)) {
+		if set.Owns(c.FullPath(), endpoints.Below(c.FullPath(), c.Request.URL.Path)) {
 			with(g, c, func(x *exchange, r *nguard.Request) {
 				set.Serve(x, r)
 				c.Abort()
@@ -79,13 +79,8 @@ func From(c *gin.Context) *nguard.Request {
 // Fail answers with the JSON of an error, or sends a page to Config.LoginPage, and aborts: for handlers that
 // got an error from nguard. Do not write before or after it.
 func Fail(c *gin.Context, err error) {
-	x := newExchange(c)
 	c.Abort()
-	if r := From(c); r != nil {
-		r.Guard().Refuse(x, err)
-		return
-	}
-	nguard.Refuse(x, err)
+	nguard.Refuse(newExchange(c), err)
 }
 
 // asking is middleware that asks before it passes a request on.

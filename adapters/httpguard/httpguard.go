@@ -43,7 +43,7 @@ func Endpoints(g *nguard.Guard, except ...string) Middleware {
 	set := endpoints.New(g, except...)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !set.Owns(r.URL.Path) {
+			if !set.Owns("", r.URL.Path) {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -101,12 +101,7 @@ func From(r *http.Request) *nguard.Request {
 // Fail answers with the JSON of an error, or sends a page to Config.LoginPage: for handlers that got an
 // error from nguard. Do not write to w before or after it.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
-	x := &nethttp.Exchange{W: w, R: r}
-	if req := From(r); req != nil {
-		req.Guard().Refuse(x, err)
-		return
-	}
-	nguard.Refuse(x, err)
+	nguard.Refuse(&nethttp.Exchange{W: w, R: r}, err)
 }
 
 // with runs fn with the Request of this guard: the one in the context, or a new one that ends with fn.

@@ -1,11 +1,13 @@
 package httpguard_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -450,6 +452,42 @@ func TestLimit(t *testing.T) {
 		}
 	}()
 	httpguard.Limit(g, nil)
+}
+
+// left is a limiter that waits until the client has left, as a store does that is asked in vain.
+type left struct{ asked chan struct{} }
+
+func (l left) Take(ctx context.Context, _ nguard.Caller, _ int) (nguard.Quota, error) {
+	close(l.asked)
+	<-ctx.Done()
+	return nguard.Quota{}, ctx.Err()
+}
+
+// TestFail_ClientHasLeft: whoever sends a request and hangs up is no error in the log.
+func TestFail_ClientHasLeft(t *testing.T) {
+	var log bytes.Buffer
+	g := newGuard(t, func(c *nguard.Config) {
+		c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	l := left{make(chan struct{})}
+	answered := make(chan struct{})
+	limited := httpguard.Limit(g, l)(http.NotFoundHandler())
+	c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(answered)
+		limited.ServeHTTP(w, r)
+	}))
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-l.asked
+		leave()
+	}()
+	if _, err := c.http.Do(c.request("GET", "/", "").WithContext(ctx)); err == nil {
+		t.Fatal("an answer to nobody")
+	}
+	<-answered
+	if strings.Contains(log.String(), "ERROR") || strings.Count(log.String(), "level=DEBUG") != 2 {
+		t.Errorf("the log says %s", &log)
+	}
 }
 
 // TestFail_LoginPage: a person who opens a page is sent to the login page; everything else gets JSON.

@@ -1,6 +1,7 @@
-// Package paritytest runs the suite for adapters, adaptertest, on all adapters and all stores, so that
-// net/http, gin and fiber prove one behaviour. To add an adapter, write its Serve in a file of its own and
-// name it in the list in parity_test.go.
+// Package paritytest holds the tests that need all adapters at once (promise P10): the suite for adapters,
+// adaptertest, on every adapter with every kind of store, and requests as bytes, of which each has one answer
+// and one effect whatever the framework. To add an adapter, write its Serve in a file of its own and name it
+// in the list in parity_test.go.
 //
 // Nobody imports it, and that is what it is for: `go mod tidy` makes users download what the tests of the
 // packages they import need. With these tests beside an adapter, everybody who uses it would download the

@@ -37,24 +37,30 @@ type Set struct {
 // New makes the endpoints of g. The names in except, such as "login", stay the application's own.
 func New(g *nguard.Guard, except ...string) *Set { return &Set{g, slices.Clone(except)} }
 
-// Owns reports whether a request for this path is the endpoints' to answer.
-func (s *Set) Owns(path string) bool {
+// Owns reports whether a request is the endpoints' to answer. path is as [Below] gives it; pattern is that of
+// the framework's route, or empty. What a route of the endpoints' own, such as "/app/api/auth/*", leads
+// here is theirs however it is spelled: browser clients would take another answer than their 404 for success.
+func (s *Set) Owns(pattern, path string) bool {
 	name, ok := strings.CutPrefix(path, Prefix)
-	return ok && !slices.Contains(s.except, name)
+	if !ok {
+		return strings.Contains(pattern, Prefix)
+	}
+	return !slices.Contains(s.except, name)
 }
 
 // Below returns path as the endpoints know it when they are mounted by the route pattern of a framework,
-// such as "/app", "/t/:tenant" or "/app/api/auth/*": without as many segments as stand before theirs. What
-// does not lead to them there is returned as it is. It is for adapters of frameworks that do not cut the
-// path of a mount.
+// such as "/app", "/t/:tenant" or "/app/api/auth/*": without the segments that stand before theirs. What
+// does not lead to them there is returned as it is: below "/files/*" they are nowhere, and fiber's "/app"
+// is not the mount of "/application". It is for adapters of frameworks that do not cut the path of a mount.
 func Below(pattern, path string) string {
 	mount, _, _ := strings.Cut(pattern, Prefix)
 	mount = strings.Trim(mount, "/")
 	rest := path
 	for mount != "" && rest != "" {
-		_, mount, _ = strings.Cut(mount, "/")
+		var segment string
+		segment, mount, _ = strings.Cut(mount, "/")
 		end := strings.IndexByte(rest[1:], '/')
-		if end < 0 {
+		if end < 0 || !stands(segment, rest[1:1+end]) {
 			return path
 		}
 		rest = rest[1+end:]
@@ -63,6 +69,14 @@ func Below(pattern, path string) string {
 		return path
 	}
 	return rest
+}
+
+// stands reports whether a segment of a path can stand for one of a pattern.
+func stands(pattern, segment string) bool {
+	if strings.HasPrefix(pattern, "*") || strings.HasPrefix(pattern, "+") {
+		return false // for any number of segments
+	}
+	return strings.ContainsAny(pattern, ":*+?") || strings.EqualFold(pattern, segment)
 }
 
 // Serve answers a request that Owns has claimed.

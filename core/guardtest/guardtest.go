@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/memstore"
@@ -21,6 +22,9 @@ import (
 
 // Password is what every one of [Users] logs in with; the account is the member "email" or "id".
 const Password = "guardtest-password"
+
+// patience is how long the end of a guard may take.
+const patience = 10 * time.Second
 
 // New makes a guard from c with what is missing filled in: a memory store, no limits, and [Users] with
 // the given people. It fails the test when the Config is wrong, and shuts the guard down at its end.
@@ -43,8 +47,11 @@ func New(t testing.TB, c nguard.Config, people ...nguard.User) *nguard.Guard {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := g.Shutdown(context.Background()); err != nil {
-			t.Errorf("guard did not shut down: %v", err)
+		// A test that closed its database too early would wait for ever.
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := g.Shutdown(ctx); err != nil {
+			t.Errorf("guard did not shut down; close what it needs in a t.Cleanup that comes before guardtest.New: %v", err)
 		}
 	})
 	return g

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
@@ -99,6 +101,25 @@ func TestNew_ShutsDown(t *testing.T) {
 	if got := run(func(t *recordingTB) { guardtest.New(t, nguard.Config{Audit: failing}) }); len(got) != 1 {
 		t.Errorf("a sink that fails: %q", got)
 	}
+}
+
+// A record that can never be written, such as one into a database that the test has closed, ends the test and
+// does not hold it up.
+func TestNew_CannotShutDown_FailsTheTest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := nguard.SinkFunc(func(context.Context, nguard.Event) error { return errors.New("closed") })
+		start := time.Now()
+		got := run(func(t *recordingTB) {
+			g := guardtest.New(t, nguard.Config{Audit: closed}, nguard.User{ID: "ann"})
+			if err := g.RevokeUser(nguard.WithActor(context.Background(), "job:test"), "ann"); err != nil {
+				t.Errorf("revoke: %v", err)
+			}
+		})
+		if took := time.Since(start); len(got) != 1 || took > time.Minute {
+			t.Errorf("after %v: %q", took, got)
+		}
+		<-time.After(time.Minute) // of the bubble's clock: the backlog's last pause ends
+	})
 }
 
 func TestSignedIn_UnknownOrDisabled_FailsTheTest(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/core/guardtest"
 )
 
 // What the tests that are still here share with those that have moved to adapters/adaptertest.
@@ -221,4 +222,42 @@ var ends = map[string]func(t *testing.T, w *world, b *browser, id string){
 			t.Error(err)
 		}
 	},
+}
+
+// count is how many live sessions the person has.
+func (w *world) count(userID string) int {
+	w.t.Helper()
+	list, err := w.guard.Sessions(context.Background(), userID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(list)
+}
+
+const credentials = `{"id":"user","password":"` + guardtest.Password + `"}`
+
+// serve starts the world's handler on a server of one's own making, as an application configures it.
+func (w *world) serve(handler http.Handler, configure func(*httptest.Server)) *httptest.Server {
+	w.t.Helper()
+	s := httptest.NewUnstartedServer(handler)
+	if configure != nil {
+		configure(s)
+	}
+	if s.TLS != nil {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	w.t.Cleanup(s.Close)
+	return s
+}
+
+// devices are the live sessions of a person.
+func (w *world) devices(userID string) []*nguard.Session {
+	w.t.Helper()
+	list, err := w.guard.Sessions(context.Background(), userID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return list
 }

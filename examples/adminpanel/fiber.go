@@ -18,6 +18,9 @@ func onFiber(a *app) server {
 		WriteTimeout:          30 * time.Second,
 		IdleTimeout:           2 * time.Minute,
 		DisableStartupMessage: true,
+
+		ErrorHandler:                 fiberguard.ErrorHandler(fiber.DefaultErrorHandler),
+		DisablePreParseMultipartForm: true,
 	})
 	r.Use(recover.New(), fiberguard.Sessions(a.guard), fiberguard.Endpoints(a.guard))
 	r.Get("/", func(c *fiber.Ctx) error {

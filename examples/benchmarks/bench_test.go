@@ -9,6 +9,13 @@ func BenchmarkComparisons(b *testing.B) {
 	}
 }
 
+func BenchmarkOverheads(b *testing.B) {
+	for _, o := range overheads() {
+		b.Run(o.name, func(b *testing.B) { o.with(b) })
+		b.Run(o.name+"/bare handler", func(b *testing.B) { o.bare(b) })
+	}
+}
+
 func BenchmarkAlone(b *testing.B) {
 	for name, fn := range alone() {
 		b.Run(name, func(b *testing.B) { fn(b) })

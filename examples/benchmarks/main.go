@@ -43,6 +43,17 @@ func main() {
 		fmt.Printf("%-32s %8.0f ns %3d allocs  /  %-42s %8.0f ns %4d allocs  =  %.3f  (budget %.2f)%s\n", c.name,
 			c.cost(ours), ours.AllocsPerOp(), c.peer, c.cost(theirs), theirs.AllocsPerOp(), ratios[rounds/2], c.budget, mark)
 	}
+	benchtime("150ms")
+	for _, o := range overheads() {
+		var extra []float64
+		var with, bare testing.BenchmarkResult
+		for range 15 {
+			with, bare = testing.Benchmark(o.with), testing.Benchmark(o.bare)
+			extra = append(extra, with.Extra["cpu-ns/op"]-bare.Extra["cpu-ns/op"])
+		}
+		slices.Sort(extra)
+		fmt.Printf("%-32s %8.0f ns %3d allocs  more than the bare handler\n", o.name, extra[len(extra)/2], with.AllocsPerOp()-bare.AllocsPerOp())
+	}
 	benchtime("1s")
 	names := make([]string, 0)
 	for name := range alone() {

@@ -61,12 +61,23 @@ func comparisons() []comparison {
 	}
 }
 
+// overhead is what an adapter costs: a signed-in request that reads, against the same handler without nguard.
+type overhead struct {
+	name       string
+	with, bare side
+}
+
+func overheads() []overhead {
+	return []overhead{
+		{"net/http: Sessions", guardRead(memoryStore), bareHandler},
+		{"gin: Sessions", ginRead, ginBare},
+		{"fiber: Sessions", fiberRead, fiberBare},
+	}
+}
+
 // alone are measured without a peer.
 func alone() map[string]side {
 	return map[string]side{
-		"bare net/http":      bareHandler,
-		"bare gin":           ginBare,
-		"bare fiber":         fiberBare,
 		"memory: update":     guardUpdate(memoryStore),
 		"SQLite: update":     guardUpdate(sqliteStore),
 		"policy: role":       decide(admin),

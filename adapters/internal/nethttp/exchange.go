@@ -4,8 +4,6 @@ package nethttp
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -46,18 +44,7 @@ func (x *Exchange) Body(max int64) ([]byte, error) {
 	if x.R.ContentLength > max {
 		return nil, nguard.ErrTooLarge
 	}
-	b, err := io.ReadAll(io.LimitReader(x.R.Body, max+1))
-	if int64(len(b)) > max {
-		return nil, nguard.ErrTooLarge
-	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return nil, nguard.ErrTooLarge
-	}
-	if err != nil {
-		return nil, errors.Join(nguard.ErrMalformed, err)
-	}
-	return b, nil
+	return nguard.ReadBody(x.R.Body, max)
 }
 
 func (x *Exchange) SetHeader(name, value string) {

@@ -30,50 +30,99 @@ func lines(text string) []string {
 	return list
 }
 
-// TestSnippets finds each piece of Go code in the documents, and in the package comment of core, in a Go
-// file that is compiled: what newcomers copy works.
-func TestSnippets(t *testing.T) {
-	var code [][]string
-	for dir := range folders(t) {
-		names, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
-		if err != nil {
-			t.Fatal(err)
+// sources returns the lines of each Go file that continuous integration compiles, those of nested modules
+// included.
+func sources(t *testing.T) (list [][]string) {
+	t.Helper()
+	walk(t, func(name string) {
+		if strings.HasSuffix(name, ".go") && !strings.Contains(name, "/testdata/") && !strings.HasPrefix(name, ".") {
+			list = append(list, lines(read(t, name)))
 		}
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			code = append(code, lines(string(text)))
+	})
+	return list
+}
+
+// block is a piece of a document between two lines of backticks.
+type block struct {
+	language string
+	lines    []string // as they are
+}
+
+// blocks returns the pieces of a document.
+func blocks(t *testing.T, name string) (list []block) {
+	t.Helper()
+	var b *block
+	for line := range strings.SplitSeq(read(t, name), "\n") {
+		language, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
+		switch {
+		case fence && b == nil:
+			b = &block{language: language}
+		case fence:
+			list, b = append(list, *b), nil
+		case b != nil:
+			b.lines = append(b.lines, line)
 		}
 	}
+	if b != nil {
+		t.Errorf("%s: a piece of code does not end", name)
+	}
+	return list
+}
+
+// sides splits a diff into what each of its parts was before and is after. Parts begin with "@@".
+func sides(diff []string) (parts [][]string) {
+	var before, after []string
+	end := func() {
+		for _, part := range [][]string{before, after} {
+			if strings.TrimSpace(strings.Join(part, "")) != "" {
+				parts = append(parts, lines(strings.Join(part, "\n")))
+			}
+		}
+		before, after = nil, nil
+	}
+	for _, line := range diff {
+		switch {
+		case strings.HasPrefix(line, "@@"):
+			end()
+		case strings.HasPrefix(line, "-"):
+			before = append(before, line[1:])
+		case strings.HasPrefix(line, "+"):
+			after = append(after, line[1:])
+		default:
+			before, after = append(before, line), append(after, line)
+		}
+	}
+	end()
+	return parts
+}
+
+// TestSnippets finds each piece of Go code in the documents, and in the package comment of core, in a Go
+// file that is compiled: what newcomers copy works. Of a diff it finds both sides.
+func TestSnippets(t *testing.T) {
+	code := sources(t)
 	check := func(where string, snippet []string) {
 		if !slices.ContainsFunc(code, func(file []string) bool { return contains(file, snippet) }) {
-			t.Errorf("%s: this code is in no Go file; take it from examples/readme:\n%s", where, strings.Join(snippet, "\n"))
+			t.Errorf("%s: this code is in no Go file; take it from one below examples:\n%s", where, strings.Join(snippet, "\n"))
 		}
 	}
-	found := 0
+	found := map[string]int{}
 	for _, name := range documents(t) {
-		var snippet []string
-		inside := false
-		for _, line := range lines(read(t, name)) {
-			switch {
-			case line == "```go":
-				inside, snippet = true, nil
-			case inside && line == "```":
-				inside = false
-				found++
-				check(name, snippet)
-			case inside:
-				snippet = append(snippet, line)
+		for _, b := range blocks(t, name) {
+			found[b.language]++
+			switch b.language {
+			case "go":
+				check(name, lines(strings.Join(b.lines, "\n")))
+			case "diff":
+				for _, part := range sides(b.lines) {
+					check(name, part)
+				}
+			case "golang", "Go":
+				t.Errorf("%s: a piece of code is marked %s: mark it go, so that it is compared", name, b.language)
 			}
 		}
-		if inside {
-			t.Errorf("%s: a piece of code does not end", name)
-		}
 	}
-	if found == 0 {
-		t.Error("the documents show no code")
+	if found["go"] == 0 || found["diff"] == 0 {
+		t.Errorf("the documents show no code, or no diff: %v", found)
 	}
 	for _, snippet := range comments(read(t, "core/doc.go")) {
 		check("core/doc.go", snippet)
