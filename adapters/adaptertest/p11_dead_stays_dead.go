@@ -221,8 +221,8 @@ func deadExpired(t *testing.T, k *kit) {
 			token := b.token()
 			c.Advance(2 * time.Hour)
 			if swept {
-				if n, err := w.guard.Sweep(context.Background()); err != nil || n == 0 {
-					t.Fatalf("sweep removed %d rows, error %v", n, err)
+				if _, err := w.guard.Sweep(context.Background()); err != nil { // one in the background may have been faster
+					t.Fatal(err)
 				}
 			}
 			w.show(token, "POST", "/api/visits").expect(401)
