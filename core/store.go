@@ -181,7 +181,7 @@ type Row struct {
 
 // Mark is the part of a row that changes without a new version.
 type Mark struct {
-	// Cur is SHA-256 of the current secret.
+	// Cur is what the row knows of the current token: 26 bytes of a hash of it.
 	Cur []byte
 	// LastSeen is the idle clock. SeenAt is when the current token was first shown; zero: not yet.
 	LastSeen, SeenAt time.Time

@@ -128,6 +128,9 @@ func (t *userTry) settled() Bump {
 }
 
 func (t *userTry) bump(ctx context.Context, b Bump) (e Epoch, err error) {
+	if b&BumpClose != 0 {
+		ctx = context.WithoutCancel(ctx) // the time of the change may be used up: what is open is closed all the same
+	}
 	err = t.g.call(ctx, "store.bump", func(ctx context.Context) (err error) {
 		e, err = t.g.epochs.Bump(ctx, t.owner, b)
 		return err
