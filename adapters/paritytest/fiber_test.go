@@ -22,10 +22,12 @@ import (
 // serveFiber is an App as a program writes it with fiber. An App with a Mount is mounted.
 func serveFiber(t testing.TB, app adaptertest.App) *adaptertest.Server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	conns := &countedListener{Listener: tcp, serving: make(chan struct{})}
+	var listener net.Listener = conns
 	s := &adaptertest.Server{URL: "http://" + listener.Addr().String()}
 	if app.TLS {
 		certified := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate, and the client that trusts it
@@ -36,14 +38,62 @@ func serveFiber(t testing.TB, app adaptertest.App) *adaptertest.Server {
 	r := fiberApp(app)
 	served := make(chan error, 1)
 	go func() { served <- r.Listener(listener) }()
+	<-conns.serving // fasthttp does not stop what has not begun
 	s.Close = sync.OnceFunc(func() {
-		_ = r.ShutdownWithTimeout(5 * time.Second) // what is still open then belongs to a test that has given up on it
-		_ = listener.Close()
+		down := make(chan struct{})
+		go func() {
+			defer close(down)
+			_ = r.ShutdownWithTimeout(5 * time.Second) // what is still open then belongs to a test that has given up on it
+		}()
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
+		// fasthttp looks every 100 ms whether the last connection has ended, which is known at once here, but for
+		// one whose goroutine ended without closing it.
+		select {
+		case <-conns.ended():
+		case <-down:
+		}
 	})
 	return s
+}
+
+// countedListener knows when it is served, and when the last of its connections has ended.
+type countedListener struct {
+	net.Listener
+	begun   sync.Once
+	serving chan struct{}
+	open    sync.WaitGroup
+}
+
+func (l *countedListener) Accept() (net.Conn, error) {
+	l.begun.Do(func() { close(l.serving) })
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.open.Add(1)
+	return &countedConn{c, sync.OnceFunc(l.open.Done)}, nil
+}
+
+// ended is closed when no connection is left. The listener is closed.
+func (l *countedListener) ended() <-chan struct{} {
+	none := make(chan struct{})
+	go func() {
+		l.open.Wait()
+		close(none)
+	}()
+	return none
+}
+
+type countedConn struct {
+	net.Conn
+	done func()
+}
+
+func (c *countedConn) Close() error {
+	defer c.done()
+	return c.Conn.Close()
 }
 
 func fiberApp(app adaptertest.App) *fiber.App {
