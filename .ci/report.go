@@ -19,6 +19,8 @@ var notApplicable = []string{
 	"the store offers no nguard.",
 	"the harness has no ",
 	"the harness does not offer what this case needs",
+	"not for this backing: ",
+	"not for this framework: ",
 }
 
 // event is a line of go test -json; see go doc test2json.

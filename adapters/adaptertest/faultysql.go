@@ -49,7 +49,7 @@ func (k *kit) faultySQLite(t testing.TB) (backing, *faultyDriver) {
 	b.onlySQL(t)
 	d := &faultyDriver{base: b.db.Driver(), path: pathOf(t, b.db)}
 	if d.path == "" {
-		t.Skip("the database has no file, so that it cannot be opened once more")
+		t.Skip("not for this backing: the database has no file, so that it cannot be opened once more")
 	}
 	db := sql.OpenDB(d)
 	t.Cleanup(func() { _ = db.Close() })

@@ -127,7 +127,7 @@ func reachLastMoment(t *testing.T, k *kit) {
 		t.Run(c.what, func(t *testing.T) {
 			k.each(t, func(t *testing.T, w *world) {
 				if c.renew == endOthers && w.back.oneDatabase() {
-					t.Skip("sessions and people are in one database: a renewal is one transaction, and nothing comes between")
+					t.Skip("not for this backing: sessions and people are in one database: a renewal is one transaction, and nothing comes between")
 				}
 				owner := w.loggedIn("user")
 				thief := owner.copyOf()

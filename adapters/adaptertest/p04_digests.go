@@ -55,7 +55,7 @@ func busyDay(t *testing.T, w *world, c *frozen) (live, all []string) {
 func digestsNoToken(t *testing.T, k *kit) {
 	k.eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		if w.back.dump == nil {
-			t.Skip("there is no looking into this backing")
+			t.Skip("not for this backing: there is no looking into this backing")
 		}
 		live, all := busyDay(t, w, c)
 		secrets := map[string]string{}
@@ -93,7 +93,7 @@ func digestsNoToken(t *testing.T, k *kit) {
 func digestsDumpIsNoCookie(t *testing.T, k *kit) {
 	k.eachFrozen(t, func(t *testing.T, w *world, c *frozen) {
 		if w.back.dump == nil {
-			t.Skip("there is no looking into this backing")
+			t.Skip("not for this backing: there is no looking into this backing")
 		}
 		live, _ := busyDay(t, w, c)
 		var handles []string

@@ -32,7 +32,7 @@ func traceEveryEvent(t *testing.T, k *kit) {
 			t.Run(fmt.Sprint(name, " ", i), func(t *testing.T) {
 				b, f := faulty(k.open(t))
 				if b.db != nil && test.flood {
-					t.Skip("the backlog is the same for every store, and fills slowly with this one")
+					t.Skip("not for this backing: the backlog is the same for every store, and fills slowly with this one")
 				}
 				w := newWorld(t, b, func(c *nguard.Config) {
 					c.Namespace = "tenant"

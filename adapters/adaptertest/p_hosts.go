@@ -44,7 +44,7 @@ func hostsNoURL(t *testing.T, k *kit) {
 
 func hostsHTTP2(t *testing.T, k *kit) {
 	if !k.h.HTTP2 {
-		t.Skip("the framework speaks no HTTP/2")
+		t.Skip("not for this framework: it speaks no HTTP/2")
 	}
 	w := k.newWorld(t)
 	victim, thief := w.loggedIn("user"), w.loggedIn("other")

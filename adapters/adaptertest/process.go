@@ -42,7 +42,7 @@ func (b backing) bySQL() bool {
 func (b backing) onlySQL(t testing.TB) {
 	t.Helper()
 	if !b.bySQL() {
-		t.Skip("sessions, people and records are not in one database, with the tables of adaptertest.SQL")
+		t.Skip("not for this backing: sessions, people and records are not in one database, with the tables of adaptertest.SQL")
 	}
 }
 
@@ -56,13 +56,13 @@ func (b backing) onlySQLite(t testing.TB) {
 			return
 		}
 	}
-	t.Skip("sessions are not in SQLite, in the tables of package sqlstore")
+	t.Skip("not for this backing: sessions are not in SQLite, in the tables of package sqlstore")
 }
 
 // onlyMarked skips a case about changes that are marked while they run.
 func (b backing) onlyMarked(t testing.TB) {
 	t.Helper()
 	if b.oneDatabase() {
-		t.Skip("sessions and people are in one database, so that a change is one transaction and nothing is marked")
+		t.Skip("not for this backing: sessions and people are in one database, so that a change is one transaction and nothing is marked")
 	}
 }
