@@ -16,9 +16,10 @@
 // adapters, and not by fiber's ProxyHeader. What nguard returns may be kept: it never points into fiber's
 // buffers. What it is given, such as a form value for a field or a parameter for an ID, it copies.
 //
-// A body that is streamed is written when the handler has returned, by another goroutine. Change the session
-// before that, and read what the stream needs of it: in the stream a Request is nguard.ErrTooLate, and c is
-// perhaps another person's already, so that [From] must not be asked there.
+// A body that is streamed is written by another goroutine, which begins while the handler returns and goes on
+// after it. Change the session before, and take along what the stream needs of it. The stream itself uses
+// neither the Request, which is nguard.ErrTooLate once the handler has returned and writes headers beside
+// it until then, nor c, which is perhaps another person's already.
 //
 // fiber reads 4096 bytes of header by default, all cookies included: set ReadBufferSize where the application
 // has many. Of a multipart body, and with StreamRequestBody of any, fasthttp takes what nobody has read for the

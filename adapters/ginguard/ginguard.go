@@ -9,8 +9,9 @@
 // that browser clients know. All are gin.HandlerFunc: for the engine, for a group, or for one route. What
 // they refuse is answered and aborted.
 //
-// gin runs the middleware of the engine for unknown routes too, which is how Endpoints answers there. That
-// of a group it does not: below a path of your own, give Endpoints a route,
+// gin gives middleware to what is added after Use: a route or group that stands before it has none, and says
+// nguard.ErrNotInstalled. It runs the middleware of the engine for unknown routes too, which is how Endpoints
+// answers there. That of a group it does not: below a path of your own, give Endpoints a route,
 //
 //	app := r.Group("/app", ginguard.Sessions(guard))
 //	app.Any("/api/auth/*endpoint", ginguard.Endpoints(guard))
