@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -74,18 +75,26 @@ func (g *Guard) lasting(ctx context.Context) (context.Context, context.CancelFun
 type callContext struct {
 	context.Context
 	timeout time.Duration
-	mu      sync.Mutex
-	inner   context.Context
-	cancel  context.CancelFunc
+	mu      sync.Mutex // for starting it
+	begun   atomic.Pointer[begunContext]
+}
+
+// begunContext is the timeout, running.
+type begunContext struct {
+	context.Context
+	cancel context.CancelFunc
 }
 
 func (c *callContext) started() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.inner == nil {
-		c.inner, c.cancel = context.WithTimeout(c.Context, c.timeout)
+	b := c.begun.Load()
+	if b == nil {
+		b = new(begunContext)
+		b.Context, b.cancel = context.WithTimeout(c.Context, c.timeout)
+		c.begun.Store(b)
 	}
-	return c.inner
+	return b.Context
 }
 
 func (c *callContext) Deadline() (time.Time, bool) { return c.started().Deadline() }
@@ -95,29 +104,22 @@ func (c *callContext) Done() <-chan struct{} { return c.started().Done() }
 // Value goes through the started context, so that package context finds its way to cancel what is derived
 // from it without a goroutine for each.
 func (c *callContext) Value(key any) any {
-	c.mu.Lock()
-	inner := c.inner
-	c.mu.Unlock()
-	if inner != nil {
-		return inner.Value(key)
+	if b := c.begun.Load(); b != nil {
+		return b.Value(key)
 	}
 	return c.Context.Value(key)
 }
 
 func (c *callContext) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inner != nil {
-		return c.inner.Err()
+	if b := c.begun.Load(); b != nil {
+		return b.Err()
 	}
 	return c.Context.Err()
 }
 
 // release frees the timer. The context is not used afterwards.
 func (c *callContext) release() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cancel != nil {
-		c.cancel()
+	if b := c.begun.Load(); b != nil {
+		b.cancel()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -58,16 +59,13 @@ func (x *Exchange) SetHeader(name, value string) {
 }
 
 func (x *Exchange) AddHeader(name, value string) {
-	for _, line := range x.W.Header()[name] {
-		if line == value {
-			return
-		}
-	}
-	if len(x.W.Header()[name]) == 0 {
+	h := x.W.Header()
+	switch lines := h[name]; {
+	case len(lines) == 0:
 		x.SetHeader(name, value)
-		return
+	case !slices.Contains(lines, value):
+		h[name] = append(lines, value)
 	}
-	x.W.Header().Add(name, value)
 }
 
 func (x *Exchange) SetCookie(name, line string) {
