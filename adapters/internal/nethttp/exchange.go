@@ -25,19 +25,24 @@ type Exchange struct {
 
 var _ nguard.Exchange = (*Exchange)(nil)
 
+// Context is the request's.
 func (x *Exchange) Context() context.Context { return x.R.Context() }
 
+// Line describes R, whose path is what http.StripPrefix has left.
 func (x *Exchange) Line() nguard.Line {
 	return nguard.Line{Method: x.R.Method, Path: x.R.URL.Path, Host: x.R.Host, TLS: x.R.TLS != nil, Query: x.R.URL.RawQuery != ""}
 }
 
+// Peer reads RemoteAddr, which is no address on a Unix socket.
 func (x *Exchange) Peer() netip.Addr {
 	peer, _ := netip.ParseAddrPort(x.R.RemoteAddr) // no TCP: no address
 	return peer.Addr()
 }
 
+// Header gives the lines as net/http keeps them.
 func (x *Exchange) Header(name string) []string { return x.R.Header[name] }
 
+// Body reads R.Body, unless it says itself that it is too long.
 func (x *Exchange) Body(max int64) ([]byte, error) {
 	if x.R.Body == nil {
 		return nil, nil // only in tests that call a handler with http.NewRequest: a server gives http.NoBody
@@ -48,6 +53,7 @@ func (x *Exchange) Body(max int64) ([]byte, error) {
 	return nguard.ReadBody(x.R.Body, max)
 }
 
+// SetHeader puts the value where it is no allocation, for as many as there is room.
 func (x *Exchange) SetHeader(name, value string) {
 	if x.used == len(x.values) {
 		x.W.Header()[name] = []string{value}
@@ -58,6 +64,7 @@ func (x *Exchange) SetHeader(name, value string) {
 	x.used++
 }
 
+// AddHeader adds a line once.
 func (x *Exchange) AddHeader(name, value string) {
 	h := x.W.Header()
 	switch lines := h[name]; {
@@ -68,6 +75,7 @@ func (x *Exchange) AddHeader(name, value string) {
 	}
 }
 
+// SetCookie replaces the line of this name, in its place.
 func (x *Exchange) SetCookie(name, line string) {
 	lines := x.W.Header()["Set-Cookie"]
 	for i := range lines {
@@ -82,6 +90,7 @@ func (x *Exchange) SetCookie(name, line string) {
 // Started is known for answers of nguard only: net/http does not tell.
 func (x *Exchange) Started() bool { return x.sent }
 
+// Respond sends the answer. HEAD gets the length of what GET would get.
 func (x *Exchange) Respond(status int, body []byte) error {
 	x.sent = true
 	if len(body) > 0 {
@@ -95,4 +104,5 @@ func (x *Exchange) Respond(status int, body []byte) error {
 	return err
 }
 
+// Bind makes a copy of R, as net/http asks for.
 func (x *Exchange) Bind(ctx context.Context) { x.R = x.R.WithContext(ctx) }
