@@ -179,7 +179,7 @@ func conflictsForGood(t *testing.T, k *kit) {
 					tries.Add(1)
 				}
 				if op == late && tries.Load() == 5 {
-					deadline := time.NewTimer(5 * timeout) // of a change; this call has a shorter one
+					deadline := time.NewTimer(6 * timeout) // that of a change is 5; this call has a shorter one
 					defer deadline.Stop()
 					<-deadline.C
 				}
