@@ -54,6 +54,9 @@ type Config struct {
 	LoginPage string
 	// Hooks are the program's own functions.
 	Hooks Hooks
+	// Waive names the promises that the program does without, because its Store cannot keep them. What a
+	// store lacks and is not named here is an error; what is named and kept is none.
+	Waive []Promise
 	// Observe is called around each store, users, sink and limiter call with its name, such as
 	// "store.load": start a span, and end it in the function returned. Both results must be non-nil.
 	Observe func(ctx context.Context, op string) (context.Context, func(error))
@@ -121,6 +124,9 @@ func New(c Config) (*Guard, error) {
 	}
 	if g.lister, ok = find[Lister](c.Store); !ok {
 		return nil, errors.New("nguard: Config.Store cannot list sessions: use a store that implements Lister")
+	}
+	if err := checkWaived(c.Store, c.Waive); err != nil {
+		return nil, err
 	}
 	g.sweeper, _ = find[Sweeper](c.Store)
 	g.tx, _ = find[Transactor](c.Store)

@@ -27,15 +27,7 @@ func (g *Guard) load(ctx context.Context, token string, rotate bool) (Found, err
 // began: a token that was replaced and whose grace has ended since is no theft, and a successor that the
 // browser has not got yet is not marked as seen (promise P5). Bookkeeping is left to the next request.
 func (g *Guard) reload(ctx context.Context, was Found) (f Found, err error) {
-	if was.Live != "" {
-		f, err = g.read(ctx, was.Live)
-	} else {
-		err = g.call(ctx, "store.find", func(ctx context.Context) (err error) {
-			f, err = g.lister.Find(ctx, was.Owner, was.ID)
-			return err
-		})
-	}
-	if err != nil {
+	if f, err = g.readAgain(ctx, was); err != nil {
 		return Found{}, g.unreadable(ctx, err)
 	}
 	switch {
@@ -45,6 +37,19 @@ func (g *Guard) reload(ctx context.Context, was Found) (f Found, err error) {
 		f.Match, f.Live = ByID, "" // within the grace it gets the successor like every other
 	}
 	return g.judge(ctx, f, false, false)
+}
+
+// readAgain reads a session that has been read before: by the token that the browser should hold, since a
+// store may keep values in it, or by its ID where none is known.
+func (g *Guard) readAgain(ctx context.Context, was Found) (f Found, err error) {
+	if was.Live != "" {
+		return g.read(ctx, was.Live)
+	}
+	err = g.call(ctx, "store.find", func(ctx context.Context) (err error) {
+		f, err = g.lister.Find(ctx, was.Owner, was.ID)
+		return err
+	})
+	return f, err
 }
 
 // errAgain says that a bookkeeping write met a newer version.

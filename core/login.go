@@ -313,11 +313,9 @@ func (g *Guard) renew(ctx context.Context, old Found, since Epoch, action string
 // again reads the session that is being renewed once more: another request has changed it, and its values
 // must not be lost with it (promise P1).
 func (g *Guard) again(ctx context.Context, l *login) error {
-	return g.call(ctx, "store.find", func(ctx context.Context) error {
-		now, err := g.lister.Find(ctx, l.old.Owner, l.old.ID)
-		if err == nil {
-			l.old, l.data = &now, now.Data
-		}
-		return err
-	})
+	now, err := g.readAgain(ctx, *l.old)
+	if err == nil {
+		l.old, l.data = &now, now.Data
+	}
+	return err
 }

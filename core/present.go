@@ -12,10 +12,7 @@ import (
 
 // present reads a session once more and says whether it has ended meanwhile (promise P11).
 func (g *Guard) present(ctx context.Context, f Found) (now Found, err error) {
-	err = g.call(ctx, "store.find", func(ctx context.Context) (err error) {
-		now, err = g.lister.Find(ctx, f.Owner, f.ID)
-		return err
-	})
+	now, err = g.readAgain(ctx, f)
 	if err == nil && now.User.Revoke != now.Stamp.Revoke {
 		err = fmt.Errorf("%w: revoked meanwhile", ErrNoSession)
 	}

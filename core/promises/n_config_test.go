@@ -29,6 +29,7 @@ func TestN10_BadConfig(t *testing.T) {
 		want string
 	}{
 		"no store":                 {nguard.Config{}, "Config.Store"},
+		"a promise not waived":     {nguard.Config{Store: partial{memstore.New()}, Waive: []nguard.Promise{nguard.StaysDead}}, "Config.Waive"},
 		"no login limit":           {nguard.Config{Users: users, Limits: nguard.Limits{Update: nguard.Unlimited}}, "Config.Limits.Login"},
 		"no update limit":          {nguard.Config{Users: users, Limits: nguard.Limits{Login: nguard.Unlimited}}, "Config.Limits.Update"},
 		"SameSite None, no reason": {nguard.Config{Cookie: nguard.Cookie{SameSite: nguard.SameSiteNone}}, "Config.Cookie.SameSite"},
@@ -99,3 +100,20 @@ func TestN10_BadConfig(t *testing.T) {
 
 // readOnly is Users without the rest.
 type readOnly struct{ nguard.Users }
+
+// partial is a store that says what it lacks.
+type partial struct{ *memstore.Store }
+
+func (partial) Lacks() []nguard.Promise {
+	return []nguard.Promise{nguard.StaysDead, nguard.NoLostUpdate}
+}
+
+func TestWaive(t *testing.T) {
+	_, err := nguard.New(nguard.Config{Store: partial{memstore.New()}})
+	if err == nil || !strings.Contains(err.Error(), "nguard.StaysDead") {
+		t.Errorf("the error is %v, which names no promise to waive", err)
+	}
+	if _, err := nguard.New(nguard.Config{Store: partial{memstore.New()}, Waive: []nguard.Promise{nguard.NoLostUpdate, nguard.StaysDead}}); err != nil {
+		t.Error(err)
+	}
+}
