@@ -3,7 +3,7 @@ package main
 import "testing"
 
 func BenchmarkComparisons(b *testing.B) {
-	for _, c := range comparisons() {
+	for _, c := range append(comparisons(), onServers()...) {
 		b.Run(c.name+"/nguard", func(b *testing.B) { c.ours(b) })
 		b.Run(c.name+"/"+c.peer, func(b *testing.B) { c.theirs(b) })
 	}

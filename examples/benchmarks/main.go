@@ -21,7 +21,7 @@ func main() {
 	flag.Parse()
 	fmt.Println("ratios, each the median of rounds that take turns in one run")
 	over := 0
-	for _, c := range comparisons() {
+	for _, c := range append(comparisons(), onServers()...) {
 		var ratios []float64
 		// Short rounds that take turns: a shared machine changes its speed from second to second.
 		rounds, long := 15, "150ms"

@@ -53,7 +53,7 @@ func comparisons() []comparison {
 		{"memory: read a session", guardRead(memoryStore), scsRead(func(testing.TB) scs.Store { return scsmem.NewWithCleanupInterval(0) }, 0), "scs LoadAndSave, memstore", 0.05, false, false},
 		{"gin: read a session", ginRead, ginPeer, "gin-contrib/sessions, memstore", 0.05, false, false},
 		{"fiber: read a session", fiberRead, fiberPeer, "fiber v2 session, memory", 0.05, false, false},
-		{"SQLite: load", sqliteLoad, bareSelect, "one bare prepared SELECT of the row", 1.3, false, false},
+		{"SQLite: load", storeLoad(sqliteStore), sqliteSelect, "one bare prepared SELECT of the row", 1.3, false, false},
 		{"SQLite: read with idle limit", guardRead(sqliteStore), scsRead(scsSQLite, time.Hour), "scs LoadAndSave with IdleTimeout, SQLite", 0.25, false, false},
 		{"memory: 1M sessions, read", loadOf(1_000_000), loadOf(1_000), "a memory store with 1000 sessions", 2, true, true},
 		{"limiter: take, one key", take(1), ululeTake(1), "ulule memory store", 0.6, false, false},
@@ -269,27 +269,31 @@ func scsRead(open func(testing.TB) scs.Store, idle time.Duration) side {
 	}
 }
 
-// sqliteLoad is the store alone.
-func sqliteLoad(b *testing.B) {
-	store := sqliteStore(b)
-	_, token := loggedIn(b, store)
-	ctx := context.Background()
-	measured(b, func(int) {
-		if _, err := store.Load(ctx, token); err != nil {
-			b.Fatal(err)
-		}
-	})
+// storeLoad is the store alone.
+func storeLoad(open func(testing.TB) nguard.Store) side {
+	return func(b *testing.B) {
+		store := open(b)
+		_, token := loggedIn(b, store)
+		ctx := context.Background()
+		measured(b, func(int) {
+			if _, err := store.Load(ctx, token); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
 }
 
+func sqliteSelect(b *testing.B) { bareSelect(b, sqliteStore, "?") }
+
 // bareSelect reads the same row by its primary key with a prepared statement, and does nothing with it.
-func bareSelect(b *testing.B) {
-	store := sqliteStore(b).(*sqlstore.Store)
+func bareSelect(b *testing.B, open func(testing.TB) nguard.Store, placeholder string) {
+	store := open(b).(*sqlstore.Store)
 	loggedIn(b, store)
 	var id string
 	if err := store.Database().QueryRow(`SELECT id FROM nguard_sessions`).Scan(&id); err != nil {
 		b.Fatal(err)
 	}
-	stmt, err := store.Database().Prepare(`SELECT owner, version, cur, prev, salt, last_seen, seen_at, expires, record FROM nguard_sessions WHERE id = ?`)
+	stmt, err := store.Database().Prepare(`SELECT owner, version, cur, prev, salt, last_seen, seen_at, expires, record FROM nguard_sessions WHERE id = ` + placeholder)
 	if err != nil {
 		b.Fatal(err)
 	}
