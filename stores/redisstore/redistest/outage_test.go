@@ -66,7 +66,7 @@ func TestDown(t *testing.T) {
 				if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrNoSession) || errors.Is(err, nguard.ErrOutcomeUnknown) {
 					t.Errorf("%s: %v", name, err)
 				}
-				if d := time.Since(begin); d > 800*time.Millisecond {
+				if d := time.Since(begin); d > 1500*time.Millisecond {
 					t.Errorf("%s with a deadline of 500 ms took %v", name, d)
 				}
 			}
@@ -119,7 +119,7 @@ func TestHanging(t *testing.T) {
 					defer cancel()
 					begin := time.Now()
 					err := call(ctx)
-					if d := time.Since(begin); d > 500*time.Millisecond {
+					if d := time.Since(begin); d > time.Second {
 						t.Errorf("%s with a deadline of 100 ms took %v", name, d)
 					}
 					if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrNoSession) {
