@@ -1,6 +1,8 @@
 package postgrestest
 
 import (
+	"encoding/hex"
+	"fmt"
 	"strconv"
 	"testing"
 
@@ -11,14 +13,22 @@ import (
 )
 
 var server = servertest.Server{
-	Dialect: sqlstore.Postgres,
-	Open:    servicetest.Postgres,
-	Bind:    func(n int) string { return "$" + strconv.Itoa(n) },
-	Tables:  `SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()`,
-	Columns: `SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1`,
+	Dialect:   sqlstore.Postgres,
+	Open:      servicetest.Postgres,
+	Bind:      func(n int) string { return "$" + strconv.Itoa(n) },
+	Bytes:     func(b []byte) string { return `'\x` + hex.EncodeToString(b) + `'::bytea` },
+	Numbers:   func(n int) string { return fmt.Sprintf(`generate_series(0, %d) AS n`, n-1) },
+	Analyze:   `ANALYZE `,
+	ReadOnly:  `default_transaction_read_only=on`,
+	Impatient: `lock_timeout=200`,
+	Explain:   explain,
+	Tables:    `SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()`,
+	Columns:   `SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1`,
 }
 
 func TestStore(t *testing.T) { storetest.Run(t, server.Harness) }
 
 // Behind a decorator.
 func TestStoreDecorated(t *testing.T) { storetest.Run(t, storetest.Decorated(server.Harness)) }
+
+func TestServer(t *testing.T) { server.Run(t) }

@@ -20,9 +20,51 @@ type Server struct {
 	Open func(t testing.TB) servicetest.Database
 	// Bind writes the argument of number n, from 1.
 	Bind func(n int) string
+	// Bytes writes a constant of bytes.
+	Bytes func(b []byte) string
+	// Numbers is a table expression with a column n that counts from 0 to below n, a power of ten.
+	Numbers func(n int) string
+	// Analyze has the server count the rows of a table anew.
+	Analyze string
+	// ReadOnly is added to a data source so that its connections refuse to write, as those to a server do
+	// that has become a replica. Impatient is added so that a wait for a lock ends with an error soon.
+	ReadOnly, Impatient string
+	// Explain returns the steps of the plans of a statement that read more than they have to.
+	Explain func(t *testing.T, db *sql.DB, text string, args []any) (scans []string)
 	// Tables asks for the names of all tables, and Columns for those of the columns of the table that its
 	// argument names.
 	Tables, Columns string
+}
+
+// Run runs everything that does not come from the suite for stores.
+func (s Server) Run(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		run  func(t *testing.T, s Server)
+	}{
+		{"migrate/at once", migrateAtOnce},
+		{"migrate/later", migrateLater},
+		{"migrate/cut", migrateCut},
+		{"migrate/schema", migrateSchema},
+		{"program/transaction", programsTransaction},
+		{"program/old snapshot", oldSnapshot},
+		{"program/cap", capInPrograms},
+		{"program/pool of one", poolOfOne},
+		{"busy/deadlock", deadlock},
+		{"busy/lock wait", lockWait},
+		{"busy/alter", alter},
+		{"sweep/locked", sweepPasses},
+		{"corrupt", corrupt},
+		{"trouble/cut", cut},
+		{"trouble/refuse", refuse},
+		{"trouble/hang", hang},
+		{"trouble/slow", slow},
+		{"trouble/read only", readOnly},
+		{"trouble/outcome", outcome},
+		{"contexts", contexts},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+	}
 }
 
 // Harness is the suite's, with one handle for the store and another for its peer.
