@@ -35,3 +35,5 @@ func TestStore(t *testing.T) { storetest.Run(t, server.Harness) }
 func TestStoreDecorated(t *testing.T) { storetest.Run(t, storetest.Decorated(server.Harness)) }
 
 func TestServer(t *testing.T) { server.Run(t) }
+
+func TestPlans(t *testing.T) { server.Plans(t, 22) }
