@@ -21,6 +21,8 @@ var server = servertest.Server{
 	Analyze:   `ANALYZE TABLE `,
 	ReadOnly:  `tx_read_only=1`,
 	Impatient: `innodb_lock_wait_timeout=1`,
+	Self:      `SELECT connection_id()`,
+	Kill:      `KILL %d`,
 	Explain:   explain,
 	Tables:    `SELECT table_name FROM information_schema.tables WHERE table_schema = database()`,
 	Columns:   `SELECT column_name FROM information_schema.columns WHERE table_schema = database() AND table_name = ?`,
@@ -33,6 +35,12 @@ func TestStore(t *testing.T) { storetest.Run(t, server.Harness) }
 
 // Behind a decorator.
 func TestStoreDecorated(t *testing.T) { storetest.Run(t, storetest.Decorated(server.Harness)) }
+
+// The store is correct whatever an UPDATE counts, where the driver puts values into texts by itself, and
+// whatever the server's default level of isolation is.
+func TestStoreSettings(t *testing.T) {
+	storetest.Run(t, server.With("clientFoundRows=true", "interpolateParams=true", "tx_isolation=%27SERIALIZABLE%27"))
+}
 
 func TestServer(t *testing.T) { server.Run(t) }
 

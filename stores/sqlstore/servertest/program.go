@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -217,4 +218,38 @@ func poolOfOne(t *testing.T, s Server) {
 		}
 		r = record(t, store, "ada")
 	}
+}
+
+// An ID that is taken is a conflict, and a transaction of the program's goes on after it.
+func taken(t *testing.T, s Server) {
+	ctx := context.Background()
+	db := s.Open(t).Open(t)
+	store := s.migrated(t, db)
+	c := login(t, store, "ada")
+	row := nguard.Row{Record: c.Record, Mark: nguard.Mark{Cur: make([]byte, 26), LastSeen: c.LastSeen, Expires: c.Expires}}
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	for _, ctx := range []context.Context{ctx, nguard.WithTx(ctx, db, tx)} {
+		if _, err := store.Backend().Insert(ctx, row, nguard.Cap{}); !errors.Is(err, nguard.ErrConflict) {
+			t.Fatalf("got %v, want ErrConflict", err)
+		}
+		if _, err := store.Load(ctx, c.Live); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	row.Record = next(c.Found)
+	row.Record.Owner = strings.Repeat("x", 256)
+	if _, err := store.Backend().Insert(ctx, row, nguard.Cap{}); !errors.Is(err, nguard.ErrMalformed) {
+		t.Fatalf("got %v for an owner that is too long, want ErrMalformed", err)
+	}
+	if _, err := store.Bump(ctx, row.Record.Owner, nguard.BumpChange); !errors.Is(err, nguard.ErrMalformed) {
+		t.Fatalf("got %v for an owner that is too long, want ErrMalformed", err)
+	}
+	unchanged(t, store, c)
 }

@@ -29,6 +29,8 @@ type Server struct {
 	// ReadOnly is added to a data source so that its connections refuse to write, as those to a server do
 	// that has become a replica. Impatient is added so that a wait for a lock ends with an error soon.
 	ReadOnly, Impatient string
+	// Self asks for the number of a connection, and Kill, with that number, ends it.
+	Self, Kill string
 	// Explain returns the steps of the plans of a statement that read more than they have to.
 	Explain func(t *testing.T, db *sql.DB, text string, args []any) (scans []string)
 	// Tables asks for the names of all tables, and Columns for those of the columns of the table that its
@@ -50,6 +52,7 @@ func (s Server) Run(t *testing.T) {
 		{"program/old snapshot", oldSnapshot},
 		{"program/cap", capInPrograms},
 		{"program/pool of one", poolOfOne},
+		{"program/taken", taken},
 		{"busy/deadlock", deadlock},
 		{"busy/lock wait", lockWait},
 		{"busy/alter", alter},
@@ -61,6 +64,7 @@ func (s Server) Run(t *testing.T) {
 		{"trouble/slow", slow},
 		{"trouble/read only", readOnly},
 		{"trouble/outcome", outcome},
+		{"trouble/killed", killed},
 		{"contexts", contexts},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
@@ -68,13 +72,23 @@ func (s Server) Run(t *testing.T) {
 }
 
 // Harness is the suite's, with one handle for the store and another for its peer.
-func (s Server) Harness(t *testing.T) storetest.Harness {
-	place := s.Open(t)
-	db := place.Open(t)
-	return storetest.Harness{
-		Store: s.migrated(t, db),
-		Peer:  func(t *testing.T) nguard.Store { return s.migrated(t, place.Open(t)) },
-		Dump:  func(t *testing.T) [][]byte { return s.dump(t, db) },
+func (s Server) Harness(t *testing.T) storetest.Harness { return s.With()(t) }
+
+// With is the harness with settings added to the data source.
+func (s Server) With(settings ...string) func(t *testing.T) storetest.Harness {
+	return func(t *testing.T) storetest.Harness {
+		place := s.Open(t)
+		dsn := place.DSN()
+		for _, setting := range settings {
+			dsn = add(dsn, setting)
+		}
+		open := func(t *testing.T) *sql.DB { return servicetest.OpenSQL(t, place.Driver, dsn) }
+		db := open(t)
+		return storetest.Harness{
+			Store: s.migrated(t, db),
+			Peer:  func(t *testing.T) nguard.Store { return s.migrated(t, open(t)) },
+			Dump:  func(t *testing.T) [][]byte { return s.dump(t, db) },
+		}
 	}
 }
 

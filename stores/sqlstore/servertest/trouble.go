@@ -250,6 +250,41 @@ func outcome(t *testing.T, s Server) {
 	back(t, store, c)
 }
 
+// When an administrator, or a timeout of the server's, has ended the connections in the pool, a read does not
+// show it.
+func killed(t *testing.T, s Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	place := s.Open(t)
+	db, beside := place.Open(t), place.Open(t)
+	db.SetMaxOpenConns(1)
+	store := s.migrated(t, db)
+	c := login(t, store, "ada")
+	for range 3 {
+		for name, read := range map[string]func() error{
+			"Load":  func() error { _, err := store.Load(ctx, c.Live); return err },
+			"Find":  func() error { _, err := store.Find(ctx, c.Owner, c.ID); return err },
+			"List":  func() error { _, err := store.List(ctx, c.Owner, "", 10); return err },
+			"Epoch": func() error { _, err := store.Epoch(ctx, c.Owner); return err },
+			"Create": func() error { // nothing of it has begun
+				_, err := store.Create(ctx, stamped(c.Owner, c.Stamp), nguard.Cap{})
+				return err
+			},
+		} {
+			var self int64
+			if err := db.QueryRow(s.Self).Scan(&self); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := beside.Exec(fmt.Sprintf(s.Kill, self)); err != nil {
+				t.Fatal(err)
+			}
+			if err := read(); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 // A context that ends takes its own connection along and leaves the others what they are: nobody gets another's
 // answer (K10).
 func contexts(t *testing.T, s Server) {
