@@ -54,10 +54,6 @@ func (x index) since(now time.Time) index {
 	return index{x.owner, list}
 }
 
-func (x index) has(id string) bool {
-	return slices.ContainsFunc(x.list, func(e entry) bool { return e.id == id })
-}
-
 // Rows holds the owner's turn: the list and the epoch stand still meanwhile.
 func (b *rows) Rows(ctx context.Context, owner, after string, n int) ([]nguard.Row, nguard.Epoch, error) {
 	type page struct {
