@@ -37,6 +37,7 @@ func clockEndsForGood(t *testing.T, k *kit) {
 }
 
 func clockSwept(t *testing.T, k *kit) {
+	k.open(t).onlySwept(t)
 	k.each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		w.clock.Advance(365 * 24 * time.Hour)

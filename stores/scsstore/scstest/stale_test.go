@@ -24,7 +24,7 @@ func TestStaleOpen(t *testing.T) {
 		if f, err := s.Load(t.Context(), c.Live); err != nil || f.User != was {
 			t.Fatalf("too early: got %+v, %v, want %+v", f.User, err, was)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		want := nguard.Epoch{Change: was.Change + 1, Revoke: was.Revoke}
 		for range 2 {
 			if f, err := s.Load(t.Context(), c.Live); err != nil || f.User != want {
