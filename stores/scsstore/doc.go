@@ -45,5 +45,8 @@
 //
 // Every call returns when its context ends, also on the backends that take none: what they still do is left
 // to itself, at most 256 calls at a time. The owner's turn lasts until such a write has ended, so that it
-// cannot overwrite a newer one; other owners are not held up.
+// cannot overwrite a newer one; other owners are not held up. A backend that takes a context has ten seconds
+// for that. One that takes none goes on until its connection breaks: give the driver timeouts of its own, such
+// as readTimeout and writeTimeout of the one for MySQL, or a server that vanishes without a word occupies
+// those owners, and up to 256 calls, for as long as the operating system takes to notice.
 package scsstore
