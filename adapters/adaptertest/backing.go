@@ -83,6 +83,43 @@ func Split(t testing.TB, open func(t testing.TB) *sql.DB) Backing {
 	return elsewhere(SQL(t, open), Memory(t))
 }
 
+// Elsewhere keeps sessions in any store, and people and records in memory: a change of a user is then marked
+// while it runs. The store is empty. again opens another on the same data, as another process would; it is
+// nil when the handle is the data, or when the store is for one process. dump returns every value that is
+// stored; it is nil when there is no looking into it. Promises that the store lacks are waived; the cases
+// about them are for the caller to [Skip].
+func Elsewhere(t testing.TB, name string, store nguard.Store, again func(t testing.TB) nguard.Store, dump func(t testing.TB) [][]byte) Backing {
+	t.Helper()
+	b := Memory(t)
+	b.Name, b.Store, b.Dump = name+", users elsewhere", store, nil
+	if dump != nil {
+		read := b.Read
+		b.Dump = func(t testing.TB, _ ...string) [][]byte {
+			t.Helper()
+			return append(dump(t), recordsOf(t, read())...)
+		}
+	}
+	if again != nil {
+		first := b
+		b.Again = func(t testing.TB) Backing {
+			t.Helper()
+			next := first
+			next.Store = again(t)
+			next.Again = b.Again
+			return next
+		}
+	}
+	return b
+}
+
+// waived are the promises that a store lacks, for Config.Waive.
+func waived(s nguard.Store) []nguard.Promise {
+	if p, ok := able[nguard.Partial](s); ok {
+		return p.Lacks()
+	}
+	return nil
+}
+
 // elsewhere takes the sessions of one Backing, and the people and records of another.
 func elsewhere(b, m Backing) Backing {
 	again, dump := b.Again, b.Dump

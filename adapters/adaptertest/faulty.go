@@ -73,6 +73,7 @@ func (s *faultyStore) Bump(ctx context.Context, owner string, b nguard.Bump) (e 
 	return e, err
 }
 
+// Sweep finds nothing where the store does without.
 func (s *faultyStore) Sweep(ctx context.Context, now time.Time, n int) (removed int, err error) {
 	err = s.f.around(ctx, "sweep", func() (err error) { removed, err = sweepIfAble(ctx, s.Store, now, n); return err })
 	return removed, err

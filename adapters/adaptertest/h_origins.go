@@ -105,7 +105,7 @@ func csrfScheme(t *testing.T, k *kit) {
 		{[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"Origin: https://{host}", "X-Forwarded-Proto: https", "X-Forwarded-Proto: https"}, 403},
 	} {
 		f := k.newForged(t)
-		g := newGuard(t, nguard.Config{Store: f.back.store, Proxies: c.proxies, Now: f.clock.Now})
+		g := newGuard(t, nguard.Config{Store: f.back.store, Waive: waived(f.back.store), Proxies: c.proxies, Now: f.clock.Now})
 		s := f.serve(App{Guard: g, NoEndpoints: true, Routes: []Route{{Method: "POST", Path: "/", Handle: func(Ctx) {}}}})
 		addr := strings.TrimPrefix(s.URL, "http://")
 		raw := "POST / HTTP/1.1\r\nHost: " + addr + "\r\n" + f.by(f.token) + "\r\n" + strings.ReplaceAll(strings.Join(c.lines, "\r\n"), "{host}", addr) + "\r\nContent-Length: 0\r\n\r\n"
@@ -133,11 +133,11 @@ func csrfNoCORS(t *testing.T, k *kit) {
 		{"*"}, {"https://*.example.com"}, {"null"}, {"https://app.example.com", "http://app.example.com"}, {"https://app.example.com/"}, {"app.example.com"}, {"https://APP.example.com"}, {"https://u@app.example.com"},
 		{"https://app.example.com."}, {"https://app.example.com:443:1"}, {"https://app.example.com:443"}, {"http://app.example.com:80"}, {"https://app.example.com:"}, {"https://bücher.example"}, {"ftp://app.example.com"}, {"https://"}, {""}, {"https://app.example.com?x"}, {"https://app.example.com#x"}, {" https://app.example.com"}, {"https://a\r\nb"},
 	} {
-		if _, err := nguard.New(nguard.Config{Store: f.back.store, Origins: list}); err == nil || !strings.Contains(err.Error(), "Origins") {
+		if _, err := nguard.New(nguard.Config{Store: f.back.store, Waive: waived(f.back.store), Origins: list}); err == nil || !strings.Contains(err.Error(), "Origins") {
 			t.Errorf("Origins %q: error %v", list, err)
 		}
 	}
-	if _, err := nguard.New(nguard.Config{Store: f.back.store, Origins: []string{"https://app.example.com:8443", "https://[2001:db8::1]", "http://[::1]:8080", "http://localhost:3000", "https://xn--bcher-kva.example"}}); err != nil {
+	if _, err := nguard.New(nguard.Config{Store: f.back.store, Waive: waived(f.back.store), Origins: []string{"https://app.example.com:8443", "https://[2001:db8::1]", "http://[::1]:8080", "http://localhost:3000", "https://xn--bcher-kva.example"}}); err != nil {
 		t.Error(err)
 	}
 }

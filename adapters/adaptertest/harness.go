@@ -44,8 +44,8 @@ type Limits struct {
 	PerIP, PerAccount, PerUser func(name string, n int, period time.Duration) nguard.Limiter
 }
 
-// Backing is where a service keeps its things. [Memory], [SQL] and [Split] make one; so can others, for
-// stores of their own.
+// Backing is where a service keeps its things. [Memory], [SQL] and [Split] make one, and [Elsewhere]
+// does for any store; so can others.
 type Backing struct {
 	// Name is what it is called in the output of tests.
 	Name string

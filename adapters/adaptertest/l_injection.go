@@ -58,21 +58,21 @@ func names(h map[string][]string) string {
 func injectionHeaders(t *testing.T, k *kit) {
 	b := k.open(t)
 	for _, bad := range []string{"a\r\nb", "a\nSet-Cookie: x=y", "a\rb", "a;b", "a; Domain=evil", "a b", "a,b", "a=b", "a\x00b", "a\"b", "a\tb", "ü", "a\u0085b", "(a)", "a/b", "__Host-a", "__host-a", strings.Repeat("a", 65), "a\x7f", ";", " "} {
-		if _, err := nguard.New(nguard.Config{Store: b.store, Cookie: nguard.Cookie{Name: bad}}); err == nil || !strings.Contains(err.Error(), "Cookie.Name") {
+		if _, err := nguard.New(nguard.Config{Store: b.store, Waive: waived(b.store), Cookie: nguard.Cookie{Name: bad}}); err == nil || !strings.Contains(err.Error(), "Cookie.Name") {
 			t.Errorf("Cookie.Name %q: error %v", bad, err)
 		}
 		if bad == "__Host-a" || bad == "__host-a" || len(bad) == 65 {
 			continue
 		}
-		if _, err := nguard.New(nguard.Config{Store: b.store, Cookie: nguard.Cookie{Domain: "x." + bad}}); err == nil || !strings.Contains(err.Error(), "Cookie.Domain") {
+		if _, err := nguard.New(nguard.Config{Store: b.store, Waive: waived(b.store), Cookie: nguard.Cookie{Domain: "x." + bad}}); err == nil || !strings.Contains(err.Error(), "Cookie.Domain") {
 			t.Errorf("Cookie.Domain %q: error %v", bad, err)
 		}
-		if _, err := nguard.New(nguard.Config{Store: b.store, Namespace: bad}); err == nil || !strings.Contains(err.Error(), "Namespace") {
+		if _, err := nguard.New(nguard.Config{Store: b.store, Waive: waived(b.store), Namespace: bad}); err == nil || !strings.Contains(err.Error(), "Namespace") {
 			t.Errorf("Namespace %q: error %v", bad, err)
 		}
 	}
 	for _, bad := range []nguard.Cookie{{SameSite: nguard.SameSiteNone}, {SameSite: nguard.SameSiteNone, Insecure: true, CrossSite: "x"}, {SameSite: 9}, {Domain: ".example.com"}, {Domain: strings.Repeat("a", 254)}} {
-		if _, err := nguard.New(nguard.Config{Store: b.store, Cookie: bad}); err == nil {
+		if _, err := nguard.New(nguard.Config{Store: b.store, Waive: waived(b.store), Cookie: bad}); err == nil {
 			t.Errorf("%+v was accepted", bad)
 		}
 	}
@@ -197,7 +197,7 @@ func injectionKeys(t *testing.T, k *kit) {
 	b.users = guardtest.NewUsers(all...)
 	w := newWorld(t, b)
 	// the same people in another namespace, and one whose key looks like a person's here
-	tenant := newGuard(t, nguard.Config{Store: b.store, Users: b.users, Namespace: "a", Limits: w.config.Limits, Now: w.clock.Now})
+	tenant := newGuard(t, nguard.Config{Store: b.store, Waive: waived(b.store), Users: b.users, Namespace: "a", Limits: w.config.Limits, Now: w.clock.Now})
 	ctx := nguard.WithActor(context.Background(), "test")
 	held := map[string]string{}
 	for _, id := range ids {

@@ -56,8 +56,7 @@ func crashAtEveryStep(t *testing.T, k *kit) {
 					victim.followsTable("admin2")
 					by.followsTable(caller)
 					passed += nguard.StaleOpen + time.Minute
-					next.clock.Advance(nguard.StaleOpen + time.Minute)
-					next.settleStale("admin2")
+					next.forget(t, "admin2")
 					if open := next.epoch("admin2").Open; open != 0 {
 						t.Errorf("epoch is open %d times after the sweep", open)
 					}

@@ -144,9 +144,8 @@ func markedStepByStep(t *testing.T, k *kit) {
 							})
 						}
 
-						w.clock.Advance(nguard.StaleOpen + time.Minute)
 						f.mend()
-						w.settleStale(target)
+						w.forget(t, target)
 						f.set(unswept(nil))
 						if got := w.epoch(target).Open; got != 0 {
 							t.Errorf("epoch is open %d times after the sweep", got)

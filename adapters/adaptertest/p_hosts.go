@@ -88,7 +88,7 @@ func hostsHTTP2(t *testing.T, k *kit) {
 func hostsLoginPage(t *testing.T, k *kit) {
 	b := k.open(t)
 	for _, page := range []string{"//evil", `/\evil`, `\\evil`, "https:evil", "https://evil/", "javascript:alert(1)", "evil", "/\tevil", "/a\r\nSet-Cookie: a=b", "/\x00", "/ü"} {
-		c := nguard.Config{Store: b.store, LoginPage: page}
+		c := nguard.Config{Store: b.store, Waive: waived(b.store), LoginPage: page}
 		if _, err := nguard.New(c); err == nil || !strings.Contains(err.Error(), "LoginPage") {
 			t.Errorf("LoginPage %q: error is %v", page, err)
 		}

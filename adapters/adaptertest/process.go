@@ -2,6 +2,7 @@ package adaptertest
 
 import (
 	"testing"
+	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/sqlstore"
@@ -57,6 +58,42 @@ func (b backing) onlySQLite(t testing.TB) {
 		}
 	}
 	t.Skip("not for this backing: sessions are not in SQLite, in the tables of package sqlstore")
+}
+
+// sweeps says whether a sweep, at the time of the guard's clock, removes what is dead and closes what was left
+// open. Other stores forget by a clock of their own, which no test moves.
+func (b backing) sweeps() bool {
+	store := b.store
+	if f, ok := store.(*faultyStore); ok {
+		store = f.Store // which would answer for every store
+	}
+	_, ok := able[nguard.Sweeper](store)
+	return ok
+}
+
+// forget closes changes of these people that nobody has closed: by a sweep long after, or by hand where the
+// store does so by its own clock.
+func (w *world) forget(t testing.TB, owners ...string) {
+	t.Helper()
+	w.clock.Advance(nguard.StaleOpen + time.Minute)
+	if _, err := w.guard.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, owner := range owners {
+		for !w.back.sweeps() && w.epoch(owner).Open > 0 {
+			if _, err := ability[nguard.Epochs](w.back.store).Bump(t.Context(), owner, nguard.BumpClose|nguard.BumpChange); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// onlySwept skips a case that is about the sweep.
+func (b backing) onlySwept(t testing.TB) {
+	t.Helper()
+	if !b.sweeps() {
+		t.Skip("not for this backing: its rows vanish by themselves, and there is no sweep")
+	}
 }
 
 // onlyMarked skips a case about changes that are marked while they run.

@@ -52,7 +52,7 @@ func newWorld(t testing.TB, b backing, options ...func(*nguard.Config)) *world {
 	t.Helper()
 	w := &world{t: t, back: b, clock: &clock{}}
 	w.config = nguard.Config{
-		Store: b.store, Users: b.users, Roles: model(t), Fields: fields(), Audit: b.sink, Now: w.clock.Now,
+		Store: b.store, Waive: waived(b.store), Users: b.users, Roles: model(t), Fields: fields(), Audit: b.sink, Now: w.clock.Now,
 		Limits: nguard.Limits{Login: nguard.Unlimited, Update: nguard.Unlimited},
 	}
 	for _, option := range options {

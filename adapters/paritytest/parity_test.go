@@ -10,9 +10,11 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/nguard-go/nguard/adapters/adaptertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy/ratelimit"
+	"github.com/nguard-go/nguard/stores/scsstore"
 )
 
 // adapters are all that there are. Each has a file of its own, with its Serve.
@@ -34,6 +36,40 @@ var backings = []struct {
 	{"memory", adaptertest.Memory},
 	{"sqlite", func(t testing.TB) adaptertest.Backing { return adaptertest.SQL(t, sqlite(t)) }},
 	{"split", func(t testing.TB) adaptertest.Backing { return adaptertest.Split(t, sqlite(t)) }},
+}
+
+// stores are those that leave people and records to others. What a store is like the engine sees, not the
+// adapter: they are tried on net/http.
+var stores = []struct {
+	name    string
+	open    func(t testing.TB) adaptertest.Backing
+	options []adaptertest.Option
+}{
+	{"scs", func(t testing.TB) adaptertest.Backing {
+		// One Store for all that run on it: two would be two processes, which it is not made for.
+		m := memstore.NewWithCleanupInterval(0)
+		return adaptertest.Elsewhere(t, "scs", scsstore.New(m), nil, func(t testing.TB) (values [][]byte) {
+			all, err := m.All()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for key, value := range all {
+				values = append(values, []byte(key), value)
+			}
+			return values
+		})
+	}, nil},
+}
+
+// TestStores is net/http with each of them.
+func TestStores(t *testing.T) {
+	for _, s := range stores {
+		t.Run(s.name, func(t *testing.T) {
+			h := adapters[0].harness
+			h.Open, h.Limits = s.open, limits
+			adaptertest.Run(t, h, s.options...)
+		})
+	}
 }
 
 // TestParity is every adapter with every backing.

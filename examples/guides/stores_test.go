@@ -1,0 +1,115 @@
+package guides
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"github.com/alexedwards/scs/postgresstore"
+	"github.com/alexedwards/scs/v2"
+	scsmemory "github.com/alexedwards/scs/v2/memstore"
+	_ "modernc.org/sqlite"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/core/guardtest"
+	"github.com/nguard-go/nguard/policy/ratelimit"
+	"github.com/nguard-go/nguard/stores/memstore"
+	"github.com/nguard-go/nguard/stores/scsstore"
+	"github.com/nguard-go/nguard/stores/sqlstore"
+)
+
+// newService is everything that a program does with its store.
+func newService(store nguard.Store, users nguard.Users, waive []nguard.Promise) (*nguard.Guard, error) {
+	guard, err := nguard.New(nguard.Config{
+		Store:  store,
+		Waive:  waive,
+		Users:  users,
+		Limits: ratelimit.Defaults(),
+	})
+	return guard, err
+}
+
+func inMemory() nguard.Store {
+	store := memstore.New()
+	return store
+}
+
+func inSQL(ctx context.Context, dsn string) (nguard.Store, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	store := sqlstore.New(db, sqlstore.SQLite)
+	if err := store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// inBackend takes any of scs's backends, such as the one of inPostgreSQL.
+func inBackend(backend scs.Store) nguard.Store {
+	store := scsstore.New(backend)
+	return store
+}
+
+func inPostgreSQL(db *sql.DB) scs.Store {
+	backend := postgresstore.New(db)
+	return backend
+}
+
+// What one process that has the backend for itself keeps all the same.
+var waived = []nguard.Promise{
+	nguard.NoLostUpdate, nguard.ReachesAll, nguard.CatchesThieves,
+	nguard.StaysDead, nguard.ListsSessions, nguard.CapsSessions,
+}
+
+// The same program runs on each of them.
+func TestStores(t *testing.T) {
+	people := guardtest.NewUsers(nguard.User{ID: "ann", Email: "ann@example.com"})
+	file := "file:" + filepath.Join(t.TempDir(), "stores.db") + "?_pragma=busy_timeout(1000)"
+	for name, open := range map[string]func() (nguard.Store, []nguard.Promise, error){
+		"memory": func() (nguard.Store, []nguard.Promise, error) { return inMemory(), nil, nil },
+		"sqlite": func() (nguard.Store, []nguard.Promise, error) {
+			store, err := inSQL(t.Context(), file)
+			if err == nil {
+				t.Cleanup(func() { _ = store.(*sqlstore.Store).Database().Close() })
+			}
+			return store, nil, err
+		},
+		"scs": func() (nguard.Store, []nguard.Promise, error) {
+			return inBackend(scsmemory.NewWithCleanupInterval(0)), waived, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, waive, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			guard, err := newService(store, people, waive)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx := nguard.WithActor(t.Context(), "ann")
+			token, _, err := guard.Login(ctx, "ann", nguard.LoginOptions{Methods: []string{"test"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s, err := guard.Lookup(ctx, token); err != nil || s.UserID() != "ann" {
+				t.Fatalf("got %v, %v", s, err)
+			}
+			if err := guard.RevokeUser(ctx, "ann"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := guard.Lookup(ctx, token); err == nil {
+				t.Fatal("a revoked session is alive")
+			}
+			if err := guard.Shutdown(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if inPostgreSQL(nil) == nil {
+		t.Fatal("no backend")
+	}
+}

@@ -1,0 +1,131 @@
+package scstest
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/scsstore"
+)
+
+// record returns a record of a session that begins now.
+func record(t testing.TB, s *scsstore.Store, owner string) *nguard.Record {
+	t.Helper()
+	e, err := s.Epoch(t.Context(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC().Round(0)
+	return &nguard.Record{
+		Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now, Expires: now.Add(24 * time.Hour),
+		Stamp: nguard.Epoch{Change: e.Change, Revoke: e.Revoke}, User: nguard.User{ID: owner, Role: "user"},
+	}
+}
+
+func login(t testing.TB, s *scsstore.Store, owner string) nguard.Created {
+	t.Helper()
+	c, err := s.Create(t.Context(), record(t, s, owner), nguard.Cap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func next(f nguard.Found) *nguard.Record {
+	r := *f.Record
+	r.Version++
+	return &r
+}
+
+// is checks that an error wraps all of want and none of not.
+func is(t testing.TB, err error, want []error, not ...error) {
+	t.Helper()
+	for _, w := range want {
+		if !errors.Is(err, w) {
+			t.Errorf("got %v, want one that wraps %v", err, w)
+		}
+	}
+	for _, n := range not {
+		if errors.Is(err, n) {
+			t.Errorf("got %v, which is not to wrap %v", err, n)
+		}
+	}
+}
+
+// until waits for a condition.
+func until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("still not: " + what)
+		}
+	}
+}
+
+// goroutinesBack waits until no more goroutines run than did.
+func goroutinesBack(t testing.TB, was int) {
+	t.Helper()
+	until(t, "as many goroutines as before", func() bool { return runtime.NumGoroutine() <= was })
+}
+
+// hooked is a backend with a hand in every call: hook is asked before each, and after it.
+type hooked struct {
+	scs.Store
+	mu   sync.Mutex
+	hook func(when, op, key string) error
+}
+
+func (h *hooked) set(hook func(when, op, key string) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hook = hook
+}
+
+func (h *hooked) around(op, key string, do func() error) error {
+	h.mu.Lock()
+	hook := h.hook
+	h.mu.Unlock()
+	if hook == nil {
+		return do()
+	}
+	if err := hook("before", op, key); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return hook("after", op, key)
+}
+
+func (h *hooked) Find(key string) (b []byte, found bool, err error) {
+	err = h.around("find", key, func() (err error) { b, found, err = h.Store.Find(key); return err })
+	return b, found, err
+}
+
+func (h *hooked) Commit(key string, b []byte, expiry time.Time) error {
+	return h.around("commit", key, func() error { return h.Store.Commit(key, b, expiry) })
+}
+
+func (h *hooked) Delete(key string) error {
+	return h.around("delete", key, func() error { return h.Store.Delete(key) })
+}
+
+// hooks opens a store in memory with a hand in every call.
+func hooks(t testing.TB) (*scsstore.Store, *hooked) {
+	m, _ := memory(t)
+	h := &hooked{Store: m}
+	return scsstore.New(h), h
+}
+
+// soon is a context that ends in a moment.
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
