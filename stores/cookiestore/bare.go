@@ -62,14 +62,14 @@ func (s *Store) loadBare(value string, c content, old bool) (nguard.Found, error
 }
 
 // foreign takes a value that another program made, as the codec has read it.
-func (s *Store) foreign(r *nguard.Record) (content, bool, error) {
+func (s *Store) foreign(read Content) (content, bool, error) {
 	if s.inner != nil {
 		return content{}, false, fmt.Errorf("%w: made elsewhere: there is no row for it", nguard.ErrNoSession)
 	}
-	record := *r
+	record := *read.Record
 	// Not the stamp of any time: the person is looked up at once.
-	record.Version, record.Stamp = max(1, r.Version), nguard.Epoch{Change: -1, Revoke: bareRevoke}
-	return content{seen: record.Created, record: &record}, false, nil
+	record.Version, record.Stamp = max(1, record.Version), nguard.Epoch{Change: -1, Revoke: bareRevoke}
+	return content{seen: record.Created, record: &record}, read.Stale, nil
 }
 
 func (s *Store) replaceBare(f nguard.Found, next *nguard.Record) (nguard.Found, error) {

@@ -25,6 +25,9 @@ type Content struct {
 	// Sealed is opaque, at most [nguard.MaxCookieToken] bytes of base64url, and bound to Record.ID. It rules:
 	// of what Decode returns beside it only Record.ID is looked at. Empty: the value was made elsewhere.
 	Sealed string
+	// Stale, from Decode, says that the value was made with a key of the codec that is no longer the current
+	// one: it is to be made again.
+	Stale bool
 	// Record is the session. A value that was made elsewhere is taken for the session that it describes, by
 	// stores without a companion; ID, Owner, User.ID, Created and Expires must be set then.
 	Record *nguard.Record
@@ -62,14 +65,14 @@ func (s *Store) decode(value string) (c content, old bool, err error) {
 		return content{}, false, err
 	}
 	if read.Sealed == "" {
-		return s.foreign(read.Record)
+		return s.foreign(read)
 	}
 	plain, old, err := s.box.to(read.Record.ID).open(read.Sealed)
 	if err != nil {
 		return content{}, false, err
 	}
 	c, err = s.parse(plain)
-	return c, old, err
+	return c, old || read.Stale, err
 }
 
 // length is how long the value of a cookie will be. It needs no randomness, and may be asked before the
