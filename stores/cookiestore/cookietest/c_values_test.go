@@ -85,11 +85,13 @@ func TestC3_Bytes(t *testing.T) {
 		t.Errorf("garbage got %s", want)
 	}
 	t.Run("empty", func(t *testing.T) {
-		before := s.seen(nguard.EventInputInvalid)
+		s := open(t)
 		a := s.session("")
-		if a.status != http.StatusUnauthorized || len(a.cookies) != 0 || s.seen(nguard.EventInputInvalid) != before {
+		if a.status != http.StatusUnauthorized || len(a.cookies) != 0 {
 			t.Errorf("got %d and %v", a.status, a.cookies)
 		}
+		s.session("x")
+		s.await(nguard.EventInputInvalid, 1) // of the second: records are written in their order
 	})
 }
 
@@ -158,12 +160,9 @@ func TestC7_Twice(t *testing.T) {
 			"two, turned round": {cookieName + "=" + b, cookieName + "=" + a},
 			"with garbage":      {cookieName + "=" + a + "; " + cookieName + "=x"},
 		} {
-			before := s.seen(nguard.EventInputInvalid)
 			s.refused(name+", "+what, s.send("GET", "/api/auth/session", "", lines...))
-			if s.seen(nguard.EventInputInvalid) == before && before < 8 {
-				t.Errorf("%s, %s: no event", name, what)
-			}
 		}
+		s.await(nguard.EventInputInvalid, 5)
 		if got := s.send("GET", "/api/auth/session", "", cookieName+"="+a+"; "+cookieName+"="+a+"; "+cookieName+"="); got.status != http.StatusOK {
 			t.Errorf("%s: the same value twice got %d", name, got.status)
 		}

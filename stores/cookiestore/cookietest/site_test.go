@@ -11,10 +11,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
@@ -75,7 +77,16 @@ type option func(s *cookiestore.Config, g *nguard.Config)
 
 func bare(s *cookiestore.Config, _ *nguard.Config) { s.Companion = nil }
 
+// open makes a site and serves it.
 func open(t testing.TB, options ...option) *site {
+	t.Helper()
+	s := program(t, options...)
+	s.serve()
+	return s
+}
+
+// program is a site without a server, for tests that have a clock of their own.
+func program(t testing.TB, options ...option) *site {
 	t.Helper()
 	s := &site{t: t, keys: ring(t, secretA), rows: memstore.New()}
 	s.users = guardtest.NewUsers(
@@ -102,6 +113,10 @@ func open(t testing.TB, options ...option) *site {
 	}
 	g.Store = store
 	s.guard = guardtest.New(t, g)
+	return s
+}
+
+func (s *site) serve() {
 	mux := http.NewServeMux()
 	mux.Handle("POST /keep", s.handler(s.keep))
 	mux.Handle("POST /stepup", s.handler(func(r *http.Request) error {
@@ -113,8 +128,7 @@ func open(t testing.TB, options ...option) *site {
 		return err
 	}))
 	s.server = httptest.NewTLSServer(httpguard.Sessions(s.guard)(httpguard.Endpoints(s.guard)(mux)))
-	t.Cleanup(s.server.Close)
-	return s
+	s.t.Cleanup(s.server.Close)
 }
 
 // keep is the program's own change: the note and the PIN of the form, as they are.
@@ -154,6 +168,20 @@ func (s *site) seen(name string) (n int) {
 		}
 	}
 	return n
+}
+
+// await waits until the records of a name are written, which happens beside the request, and checks that
+// there are just so many.
+func (s *site) await(name string, n int) {
+	s.t.Helper()
+	for end := time.Now().Add(10 * time.Second); s.seen(name) < n; runtime.Gosched() {
+		if time.Now().After(end) {
+			break
+		}
+	}
+	if got := s.seen(name); got != n {
+		s.t.Errorf("%d records of %s, want %d", got, name, n)
+	}
 }
 
 // answer is what came back.
