@@ -31,14 +31,11 @@ func (s *Store) createBare(r *nguard.Record) (nguard.Created, error) {
 
 // issueBare makes the cookie of a content that has changed.
 func (s *Store) issueBare(c content) (nguard.Found, error) {
-	if err := s.fits(c.record, 0); err != nil {
-		return nguard.Found{}, err
-	}
-	n, err := draw()
+	p, err := s.prepare(c.record, clockLen)
 	if err != nil {
 		return nguard.Found{}, err
 	}
-	value, err := s.encode(n, c)
+	value, err := s.finish(p, c)
 	if err != nil {
 		return nguard.Found{}, err
 	}
@@ -73,8 +70,7 @@ func (s *Store) foreign(read Content) (content, bool, error) {
 }
 
 func (s *Store) replaceBare(f nguard.Found, next *nguard.Record) (nguard.Found, error) {
-	record := *next
-	got, err := s.issueBare(content{seen: f.LastSeen, record: &record})
+	got, err := s.issueBare(content{seen: f.LastSeen, record: next})
 	if err == nil {
 		got.User = f.User
 	}
