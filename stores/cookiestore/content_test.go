@@ -52,6 +52,28 @@ func TestC17_SealedCompressed(t *testing.T) {
 	}
 }
 
+// B10: the decoder of the standard library skips line ends. A value has one spelling all the same.
+func TestB10_LineEnds(t *testing.T) {
+	b := both(t)["row"].box
+	for n := range 8 { // of every length modulo 4
+		raw, err := begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := b.seal(append(raw, make([]byte, n)...))
+		if _, _, err := b.open(value); err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i <= len(value); i++ {
+			for _, end := range []string{"\n", "\r", "\r\n", "\n\n\n", "\n\n\n\n"} {
+				if _, _, err := b.open(value[:i] + end + value[i:]); !errors.Is(err, nguard.ErrMalformed) {
+					t.Fatalf("%d bytes with %q at %d of %d: %v", n, end, i, len(value), err)
+				}
+			}
+		}
+	}
+}
+
 // Sealed bytes of another form are a fault, never a panic.
 func FuzzParse(f *testing.F) {
 	record := &nguard.Record{ID: "x", Owner: "ada", Data: map[string]any{"a": "b"}}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -137,10 +138,16 @@ func TestK10_AnotherRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows.answer = &other.Found
-	f, err := s.Load(t.Context(), ada.Live)
-	if !errors.Is(err, nguard.ErrCorrupt) || f.Record != nil {
-		t.Errorf("got %v and %v", f.Record, err)
+	owned := *other.Record
+	owned.ID = ada.ID
+	same := other.Found
+	same.Record = &owned
+	for what, answer := range map[string]nguard.Found{"another ID": other.Found, "another owner": same} {
+		rows.answer = &answer
+		f, err := s.Load(t.Context(), ada.Live)
+		if !errors.Is(err, nguard.ErrCorrupt) || f.Record != nil {
+			t.Errorf("%s: got %v and %v", what, f.Record, err)
+		}
 	}
 }
 
@@ -154,6 +161,40 @@ func (s *swapped) Load(ctx context.Context, token string) (nguard.Found, error) 
 		return *s.answer, nil
 	}
 	return s.Store.Load(ctx, token)
+}
+
+// Keys change while cookies are read and written: each is opened by the keys before the change or after it.
+func TestKeysWhileInUse(t *testing.T) {
+	other := []byte("8zL0qJ3wpa4a2WvB1oYB1uWb8FYl0rA3")
+	keys := ring(t, secret)
+	s := sealed(t, cookiestore.Config{Keys: keys, Companion: memstore.New()})
+	c, err := s.Create(t.Context(), person(), nguard.Cap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			live := c.Live
+			for range 200 {
+				f, err := s.Load(t.Context(), live)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				live = f.Live
+			}
+		})
+	}
+	wg.Go(func() {
+		for i := range 200 {
+			pair := [2][]byte{secret, other}
+			if err := keys.Set(pair[i%2], pair[1-i%2]); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wg.Wait()
 }
 
 // talkative is a companion whose tokens are longer than the store has room for.
