@@ -163,6 +163,35 @@ func (s *swapped) Load(ctx context.Context, token string) (nguard.Found, error) 
 	return s.Store.Load(ctx, token)
 }
 
+// A companion that has lost its last writes in a crash knows an older row, and an epoch that the next change
+// brings up to what the cookie is stamped with. Such a cookie's authority is not believed: the person is
+// looked up (B11).
+func TestB11_LostWrites(t *testing.T) {
+	rows := &swapped{Store: memstore.New()}
+	s := sealed(t, cookiestore.Config{Companion: rows})
+	c, err := s.Create(t.Context(), person(), nguard.Cap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := rows.Store.Find(t.Context(), "ada", c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := *c.Record
+	next.Version, next.Stamp.Change, next.User.Role = 2, c.Stamp.Change+1, "admin"
+	f, err := s.Replace(t.Context(), c.Found, &next, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The row is as it was before, and somebody has changed the person since.
+	kept.Match, kept.User.Change = nguard.Current, c.Stamp.Change+1
+	rows.answer = &kept
+	got, err := s.Load(t.Context(), f.Live)
+	if err != nil || got.Version != 1 || got.Stamp.Change == got.User.Change {
+		t.Errorf("got version %d, stamp %d, epoch %d, %v", got.Version, got.Stamp.Change, got.User.Change, err)
+	}
+}
+
 // Keys change while cookies are read and written: each is opened by the keys before the change or after it.
 func TestKeysWhileInUse(t *testing.T) {
 	other := []byte("8zL0qJ3wpa4a2WvB1oYB1uWb8FYl0rA3")

@@ -215,7 +215,7 @@ func (s *Store) Load(ctx context.Context, value string) (nguard.Found, error) {
 	if in.Record == nil || in.ID != c.record.ID || in.Owner != c.record.Owner {
 		return nguard.Found{}, fmt.Errorf("%w: cookie and row are of different sessions", nguard.ErrCorrupt)
 	}
-	record := over(in.Record, c.record)
+	record := over(in, c.record)
 	if in.Live == c.token && !old || in.Live == "" {
 		f := in
 		f.Record, f.Ref = record, &ref{in.Live, in.Ref}
