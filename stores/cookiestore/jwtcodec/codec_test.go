@@ -77,6 +77,20 @@ func TestOlder(t *testing.T) {
 	}
 }
 
+// A guard may let sessions live for years.
+func TestLongSession(t *testing.T) {
+	codec := made(t, jwtcodec.Config{Secret: secretA})
+	c := content()
+	c.Expires = c.Expires.AddDate(9, 0, 0)
+	token, err := codec.Encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := codec.Decode(token); err != nil {
+		t.Error(err)
+	}
+}
+
 // Nothing that is not declared stands in the readable claims.
 func TestReadable(t *testing.T) {
 	shown := &nguard.Field[string]{Name: "shown"}
