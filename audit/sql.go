@@ -2,10 +2,11 @@ package audit
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
+	"strings"
 
 	nguard "github.com/nguard-go/nguard/core"
 )
@@ -14,16 +15,16 @@ import (
 // them again. When the context carries a transaction on that database (see [nguard.WithTx]) the record
 // is part of it: it is there exactly if the change is. Otherwise each record is a statement of its own.
 //
-// Make the table with [SQL.Migrate] or from the files of [Schema]. The database user of the service
+// Make the table with [SQL.Migrate] or from the files of [Dialect.Schema]. The database user of the service
 // needs INSERT on the table, and SELECT if it lists; with no right to UPDATE and DELETE, a service that
 // was broken into cannot rewrite its past (ASVS 16.4.2). Give [SQL.Purge] another user.
 //
 // All values are bound, never part of a statement (checklist L6). Safe for concurrent use. The zero
 // value fails; use [NewSQL].
 type SQL struct {
-	db     *sql.DB
-	schema fs.FS
-	stmt   statements
+	db            *sql.DB
+	dialect       *Dialect
+	insert, purge string // as the database wants them
 }
 
 var (
@@ -31,21 +32,16 @@ var (
 	_ nguard.Transactional = (*SQL)(nil)
 )
 
-// NewSQL returns a sink in db. It does no I/O: the table is not looked at before the first record. An
-// unknown dialect, or no database, is an error.
-func NewSQL(db *sql.DB, d Dialect) (*SQL, error) {
-	stmt, ok := dialects[d]
-	if !ok {
-		return nil, fmt.Errorf("audit: NewSQL does not know the dialect %q, take audit.SQLite", d)
-	}
+// NewSQL returns a sink in db. It does no I/O: the table is not looked at before the first record. No
+// dialect, or no database, is an error.
+func NewSQL(db *sql.DB, d *Dialect) (*SQL, error) {
 	if db == nil {
 		return nil, errors.New("audit: NewSQL needs a database, it was given nil")
 	}
-	schema, err := Schema(d)
-	if err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
+	if d == nil || d.dir == "" {
+		return nil, errors.New("audit: NewSQL needs a dialect, take audit.SQLite, audit.Postgres or audit.MySQL")
 	}
-	return &SQL{db: db, schema: schema, stmt: stmt}, nil
+	return &SQL{db: db, dialect: d, insert: d.bind(d.insert), purge: d.bind(d.purge)}, nil
 }
 
 // Database returns the database that was given to [NewSQL].
@@ -65,17 +61,17 @@ func (s *SQL) Record(ctx context.Context, e nguard.Event) error {
 		return unavailable("sql", err)
 	}
 	args := []any{
-		e.Time.UnixMicro(), printable(e.Name), printable(string(e.Outcome)), printable(e.Actor), printable(e.Target),
+		e.Time.UnixMicro(), indexed(e.Name), indexed(string(e.Outcome)), indexed(e.Actor), indexed(e.Target),
 		string(AppendJSON(make([]byte, 0, 512), e)),
 	}
 	q, joined := s.on(ctx)
 	var err error
 	if joined || ctx.Done() == nil {
-		err = insert(ctx, q, s.stmt.insert, args)
+		err = insert(ctx, q, s.insert, args)
 	} else {
 		// On a goroutine that can be left behind: a driver that waits for a lock may not look at ctx.
 		done := make(chan error, 1)
-		go func() { done <- insert(ctx, q, s.stmt.insert, args) }()
+		go func() { done <- insert(ctx, q, s.insert, args) }()
 		select {
 		case err = <-done:
 		case <-ctx.Done():
@@ -85,11 +81,26 @@ func (s *SQL) Record(ctx context.Context, e nguard.Event) error {
 	switch {
 	case err == nil:
 		return nil
-	case !joined && ctx.Err() != nil:
-		return unknown("sql", err)
-	default:
+	case joined || unsent(err) || ctx.Err() == nil && s.dialect.refused(err):
 		return unavailable("sql", err)
+	default:
+		return unknown("sql", err)
 	}
+}
+
+// longest is how many bytes of a text are found in an index: databases bound what they take into one.
+const longest = 512
+
+// indexed is a text as lists look for it. What is too long keeps its beginning and gets a digest for the rest,
+// so that it is still found, and nothing else with it.
+func indexed(s string) string {
+	s = printable(s)
+	if len(s) <= longest {
+		return s
+	}
+	digest := sha256.Sum256([]byte(s))
+	end := fmt.Sprintf("%x", digest)
+	return strings.ToValidUTF8(s[:longest-len(end)-1], "") + "#" + end
 }
 
 // insert makes an error of a driver's panic, which must not end the program.

@@ -48,7 +48,7 @@ func (s *SQL) List(ctx context.Context, f Filter) ([]Entry, error) {
 	}
 	text := func(column, value string) {
 		if value != "" {
-			and(column+" = ?", printable(value))
+			and(column+" = ?", indexed(value))
 		}
 	}
 	text("actor", f.Actor)
@@ -68,12 +68,12 @@ func (s *SQL) List(ctx context.Context, f Filter) ([]Entry, error) {
 		f.Limit = 50
 	}
 	args = append(args, min(f.Limit, 500))
-	query := s.stmt.columns
+	query := s.dialect.columns
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
 	q, _ := s.on(ctx)
-	rows, err := q.QueryContext(ctx, query+s.stmt.order, args...)
+	rows, err := q.QueryContext(ctx, s.dialect.bind(query+s.dialect.order), args...)
 	if err != nil {
 		return nil, unavailable("sql", err)
 	}
@@ -108,7 +108,7 @@ func (s *SQL) Purge(ctx context.Context, before time.Time) (deleted int64, err e
 	}
 	q, _ := s.on(ctx)
 	for {
-		result, err := q.ExecContext(ctx, s.stmt.purge, before.UnixMicro(), purgeStep)
+		result, err := q.ExecContext(ctx, s.purge, before.UnixMicro(), purgeStep)
 		if err != nil {
 			return deleted, unavailable("sql", err)
 		}

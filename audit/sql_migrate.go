@@ -2,7 +2,7 @@ package audit
 
 import (
 	"context"
-	"errors"
+	"database/sql"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -10,52 +10,111 @@ import (
 )
 
 // Migrate brings the table to the version that this program needs: it runs each schema file that has
-// not been run, in order, each in a transaction of its own. It may be called at every start, by several
-// processes at once. It does not join the transaction of ctx.
+// not been run, in order. It may be called at every start, by several processes at once: one does the work,
+// in one transaction where the database can, and the others wait and find it done. Tables of a later version
+// are left as they are. It does not join the transaction of ctx.
 func (s *SQL) Migrate(ctx context.Context) error {
 	if s.db == nil {
 		return unavailable("sql", errNoSink)
 	}
-	files, err := fs.Glob(s.schema, "*.sql")
-	if err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	if _, err := s.db.ExecContext(ctx, s.stmt.createVersions); err != nil {
+	if err := s.migrate(ctx); err != nil {
 		return unavailable("sql: migrate", err)
 	}
+	return nil
+}
+
+// migrate keeps to one connection, to which locks belong.
+func (s *SQL) migrate(ctx context.Context) (err error) {
+	m := s.dialect.migration
+	c, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if m.before != "" {
+		if _, err := c.ExecContext(ctx, m.before); err != nil {
+			return err
+		}
+	}
+	tx, err := c.BeginTx(ctx, &sql.TxOptions{Isolation: m.isolation})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // without effect after a commit
+	if err := m.hold(ctx, tx); err != nil {
+		return err
+	}
+	if m.release != "" {
+		defer func() {
+			if _, e := c.ExecContext(ctx, m.release); err == nil {
+				err = e // not released: a connection of the pool would keep everybody else waiting
+			}
+		}()
+	}
+	if err := s.bringUp(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// bringUp runs what has not been run.
+func (s *SQL) bringUp(ctx context.Context, q querier) error {
+	m := s.dialect.migration
+	if m.versions != "" {
+		if _, err := q.ExecContext(ctx, m.versions); err != nil {
+			return err
+		}
+	}
+	done, err := version(ctx, q)
+	if err != nil {
+		return err
+	}
+	schema := s.dialect.Schema()
+	files, err := fs.Glob(schema, "*.sql") // sorted
+	if err != nil {
+		return err
+	}
 	for _, name := range files {
-		if err := s.migrate(ctx, name); err != nil {
-			return unavailable("sql: migrate "+name, err)
+		number, _, _ := strings.Cut(name, "_")
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return err
+		}
+		if n <= done {
+			continue
+		}
+		text, err := fs.ReadFile(schema, name)
+		if err != nil {
+			return err
+		}
+		// Statement by statement, since not every driver takes several at once. Each ends with a semicolon at
+		// the end of a line.
+		for _, statement := range strings.Split(string(text), ";\n") {
+			if strings.TrimSpace(statement) == "" {
+				continue
+			}
+			if _, err := q.ExecContext(ctx, statement); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		if _, err := q.ExecContext(ctx, m.note, n, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// migrate runs one file. Its first statement takes the version, and with it the lock that makes a
-// second process wait and find it taken.
-func (s *SQL) migrate(ctx context.Context, name string) error {
-	number, _, _ := strings.Cut(name, "_")
-	version, err := strconv.Atoi(number)
+// version is the last file that has been run, or 0.
+func version(ctx context.Context, q querier) (n int, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT coalesce(max(version), 0) FROM nguard_audit_schema`)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	text, err := fs.ReadFile(s.schema, name)
-	if err != nil {
-		return err
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&n); err != nil {
+			return 0, err
+		}
 	}
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	result, err := tx.ExecContext(ctx, s.stmt.claimVersion, version, name)
-	if err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, tx.Rollback())
-	}
-	if _, err := tx.ExecContext(ctx, string(text)); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	return n, rows.Err()
 }

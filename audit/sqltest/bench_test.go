@@ -8,7 +8,7 @@ import (
 )
 
 func BenchmarkSQL(b *testing.B) {
-	s := newSink(b, open(b))
+	s := databases[0].sink(b, databases[0].open(b))
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		record(b, s, b.Context(), event(i))
@@ -16,7 +16,7 @@ func BenchmarkSQL(b *testing.B) {
 }
 
 func BenchmarkSQLInTransaction(b *testing.B) {
-	s := newSink(b, open(b))
+	s := databases[0].sink(b, databases[0].open(b))
 	tx, err := s.Database().BeginTx(b.Context(), nil)
 	if err != nil {
 		b.Fatal(err)
@@ -32,7 +32,7 @@ func BenchmarkSQLInTransaction(b *testing.B) {
 }
 
 func BenchmarkSQLList(b *testing.B) {
-	s := newSink(b, open(b))
+	s := databases[0].sink(b, databases[0].open(b))
 	for i := range 1000 {
 		record(b, s, b.Context(), event(i))
 	}

@@ -1,3 +1,3 @@
-// Package sqltest tests audit.SQL against SQLite. It is a package that nobody imports, so that the
-// driver it needs is nobody else's download.
+// Package sqltest tests audit.SQL against SQLite, PostgreSQL and MariaDB or MySQL. It is a package that nobody
+// imports, so that the drivers it needs are nobody else's download.
 package sqltest

@@ -7,13 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	_ "modernc.org/sqlite"
 
 	"github.com/nguard-go/nguard/audit"
 	"github.com/nguard-go/nguard/audit/audittest"
@@ -21,30 +18,6 @@ import (
 )
 
 var clock = time.Date(2026, 2, 3, 4, 5, 6, 7000, time.UTC)
-
-func open(t testing.TB) *sql.DB {
-	t.Helper()
-	dsn := "file:" + filepath.Join(t.TempDir(), "audit.db") +
-		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)"
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return db
-}
-
-func newSink(t testing.TB, db *sql.DB) *audit.SQL {
-	t.Helper()
-	s, err := audit.NewSQL(db, audit.SQLite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 func event(n int) nguard.Event {
 	return nguard.Event{
@@ -80,26 +53,11 @@ func ids(entries []audit.Entry) string {
 }
 
 // harness is the suite's view of a SQL sink behind wrap.
-func harness(wrap func(t *testing.T, s nguard.Sink) nguard.Sink) func(t *testing.T) audittest.Harness {
+func harness(d database, wrap func(t *testing.T, s nguard.Sink) nguard.Sink) func(t *testing.T) audittest.Harness {
 	return func(t *testing.T) audittest.Harness {
-		db := open(t)
-		s := newSink(t, db)
-		rows := func() ([]string, error) {
-			rows, err := db.QueryContext(t.Context(), `SELECT record, event || actor || target FROM nguard_audit`)
-			if err != nil {
-				return nil, err
-			}
-			defer rows.Close()
-			var out []string
-			for rows.Next() {
-				var record, columns string
-				if err := rows.Scan(&record, &columns); err != nil {
-					return nil, err
-				}
-				out = append(out, record+" "+columns)
-			}
-			return out, rows.Err()
-		}
+		open := d.fresh(t)
+		db, other := open(t), open(t)
+		s := d.sink(t, db)
 		return audittest.Harness{
 			Sink: wrap(t, s),
 			Events: func() ([]nguard.Event, error) {
@@ -110,24 +68,8 @@ func harness(wrap func(t *testing.T, s nguard.Sink) nguard.Sink) func(t *testing
 				}
 				return events, err
 			},
-			Output: func() ([]byte, error) {
-				records, err := rows()
-				return []byte(strings.Join(records, "\n")), err
-			},
-			Stall: func() func() { // another connection holds the write lock
-				tx, err := db.BeginTx(t.Context(), nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := tx.ExecContext(t.Context(), `DELETE FROM nguard_audit WHERE seq < 0`); err != nil {
-					t.Fatal(err)
-				}
-				return func() {
-					if err := tx.Rollback(); err != nil {
-						t.Error(err)
-					}
-				}
-			},
+			Output: func() ([]byte, error) { return stored(t, other) },
+			Stall:  func() func() { return d.stall(t, other) },
 			Break: func() {
 				if err := db.Close(); err != nil {
 					t.Fatal(err)
@@ -137,12 +79,30 @@ func harness(wrap func(t *testing.T, s nguard.Sink) nguard.Sink) func(t *testing
 	}
 }
 
+// stored is every text of the table, one row on each line.
+func stored(t *testing.T, db *sql.DB) ([]byte, error) {
+	rows, err := db.QueryContext(t.Context(), `SELECT record, event, actor, target FROM nguard_audit`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var record, event, actor, target string
+		if err := rows.Scan(&record, &event, &actor, &target); err != nil {
+			return nil, err
+		}
+		out = append(out, record+" "+event+actor+target)
+	}
+	return []byte(strings.Join(out, "\n")), rows.Err()
+}
+
 func TestSuite(t *testing.T) {
-	t.Run("SQL", func(t *testing.T) {
-		audittest.Run(t, harness(func(_ *testing.T, s nguard.Sink) nguard.Sink { return s }))
+	each(t, func(t *testing.T, d database) {
+		audittest.Run(t, harness(d, func(_ *testing.T, s nguard.Sink) nguard.Sink { return s }))
 	})
 	t.Run("Fanout", func(t *testing.T) {
-		audittest.Run(t, harness(func(t *testing.T, s nguard.Sink) nguard.Sink {
+		audittest.Run(t, harness(databases[0], func(t *testing.T, s nguard.Sink) nguard.Sink {
 			f, err := audit.NewFanout(audit.FanoutOptions{Deadline: 20 * time.Second},
 				audit.Durable(audit.NewRedact(s)), audit.BestEffort(&audit.Memory{}))
 			if err != nil {
@@ -152,242 +112,287 @@ func TestSuite(t *testing.T) {
 		}))
 	})
 	t.Run("Async", func(t *testing.T) {
-		audittest.Run(t, harness(func(_ *testing.T, s nguard.Sink) nguard.Sink { return audit.NewAsync(s, audit.AsyncOptions{}) }))
+		audittest.Run(t, harness(databases[0], func(_ *testing.T, s nguard.Sink) nguard.Sink {
+			return audit.NewAsync(s, audit.AsyncOptions{})
+		}))
 	})
 }
 
 func TestNew(t *testing.T) {
-	db := open(t)
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := audit.NewSQL(db, audit.SQLite); err != nil {
-		t.Errorf("New does I/O: %v", err)
-	}
-	if _, err := audit.NewSQL(nil, audit.SQLite); err == nil {
-		t.Error("no error without a database")
-	}
-	if _, err := audit.NewSQL(db, "oracle"); err == nil || !strings.Contains(err.Error(), `"oracle"`) {
-		t.Errorf("unknown dialect: %v", err)
-	}
-	files, err := audit.Schema(audit.SQLite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := fs.ReadFile(files, "0001_audit.sql")
-	if err != nil || !bytes.Contains(text, []byte("CREATE TABLE nguard_audit")) {
-		t.Errorf("schema: %v", err)
-	}
+	each(t, func(t *testing.T, d database) {
+		db := d.open(t)
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := audit.NewSQL(db, d.dialect); err != nil {
+			t.Errorf("New does I/O: %v", err)
+		}
+		if _, err := audit.NewSQL(nil, d.dialect); err == nil {
+			t.Error("no error without a database")
+		}
+		for _, none := range []*audit.Dialect{nil, {}} {
+			if _, err := audit.NewSQL(db, none); err == nil || !strings.Contains(err.Error(), "audit.Postgres") {
+				t.Errorf("no dialect: %v", err)
+			}
+		}
+		text, err := fs.ReadFile(d.dialect.Schema(), "0001_audit.sql")
+		if err != nil || !bytes.Contains(text, []byte("CREATE TABLE")) {
+			t.Errorf("schema: %v", err)
+		}
+	})
 }
 
-// TestMigrate: many processes may start at once, and again.
+// TestMigrate: many processes may start at once, each with a handle of its own, and again.
 func TestMigrate(t *testing.T) {
-	db := open(t)
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			s, err := audit.NewSQL(db, audit.SQLite)
-			if err == nil {
-				err = s.Migrate(t.Context())
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	s := newSink(t, db)
-	record(t, s, t.Context(), event(1))
-	if err := s.Migrate(t.Context()); err != nil || ids(list(t, s, audit.Filter{})) != "1" {
-		t.Errorf("again: %v", err)
-	}
-	without, err := audit.NewSQL(open(t), audit.SQLite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := without.Record(t.Context(), event(1)); !errors.Is(err, nguard.ErrUnavailable) {
-		t.Errorf("without a table: %v", err)
-	}
+	each(t, func(t *testing.T, d database) {
+		open := d.fresh(t)
+		var wg sync.WaitGroup
+		for range 8 {
+			db := open(t)
+			wg.Go(func() {
+				s, err := audit.NewSQL(db, d.dialect)
+				if err == nil {
+					err = s.Migrate(t.Context())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		s := d.sink(t, open(t))
+		record(t, s, t.Context(), event(1))
+		if err := s.Migrate(t.Context()); err != nil || ids(list(t, s, audit.Filter{})) != "1" {
+			t.Errorf("again: %v", err)
+		}
+		without, err := audit.NewSQL(d.open(t), d.dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = without.Record(t.Context(), event(1))
+		if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+			t.Errorf("without a table: %v", err)
+		}
+	})
+}
+
+// TestMigrateLater: a program that is older than the table leaves it as it is, and one that is newer runs what
+// is missing and nothing else.
+func TestMigrateLater(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		db := d.open(t)
+		s := d.sink(t, db)
+		record(t, s, t.Context(), event(1))
+		if _, err := db.ExecContext(t.Context(), `INSERT INTO nguard_audit_schema (version, name) VALUES (9999, '9999_later.sql')`); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM nguard_audit_schema`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		files, err := fs.Glob(d.dialect.Schema(), "*.sql")
+		if err != nil || n != len(files)+1 {
+			t.Errorf("%d versions noted, want %d and the later one: %v", n, len(files), err)
+		}
+	})
 }
 
 // TestTransaction is the sink's part of P2: the record is there exactly if the change is, through
 // wrappers too, and alone with one connection.
 func TestTransaction(t *testing.T) {
-	db := open(t)
-	db.SetMaxOpenConns(1) // whoever leaves the transaction waits for ever
-	s := newSink(t, db)
-	both, err := audit.NewFanout(audit.FanoutOptions{}, audit.Durable(s), audit.Durable(audit.NewRedact(s)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mixed, err := audit.NewFanout(audit.FanoutOptions{}, audit.Durable(s), audit.BestEffort(&audit.Memory{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.ExecContext(t.Context(), `CREATE TABLE users (role TEXT)`); err != nil {
-		t.Fatal(err)
-	}
-	for name, sink := range map[string]nguard.Sink{
-		"SQL": s, "Redact": audit.NewRedact(s), "Fanout": both, "FanoutWithMemory": mixed,
-		"Async": audit.NewAsync(s, audit.AsyncOptions{}),
-	} {
-		for _, commit := range []bool{false, true} {
-			before := len(list(t, s, audit.Filter{Limit: 500}))
-			tx, err := db.BeginTx(t.Context(), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx := nguard.WithTx(t.Context(), db, tx)
-			if _, err := tx.ExecContext(ctx, `INSERT INTO users VALUES ('admin')`); err != nil {
-				t.Fatal(err)
-			}
-			record(t, sink, ctx, event(1), event(2))
-			end := tx.Rollback
-			if commit {
-				end = tx.Commit
-			}
-			if err := end(); err != nil {
-				t.Fatal(err)
-			}
-			want := 0
-			if commit {
-				want = 2
-				if name == "Fanout" {
-					want = 4
-				}
-			}
-			if got := len(list(t, s, audit.Filter{Limit: 500})) - before; got != want {
-				t.Errorf("%s, commit %v: %d records, want %d", name, commit, got, want)
-			}
-		}
-	}
-}
-
-func TestDatabase(t *testing.T) {
-	a, b := newSink(t, open(t)), newSink(t, open(t))
-	fan := func(members ...audit.Member) *audit.Fanout {
-		f, err := audit.NewFanout(audit.FanoutOptions{}, members...)
+	each(t, func(t *testing.T, d database) {
+		db := d.open(t)
+		db.SetMaxOpenConns(1) // whoever leaves the transaction waits for ever
+		s := d.sink(t, db)
+		both, err := audit.NewFanout(audit.FanoutOptions{}, audit.Durable(s), audit.Durable(audit.NewRedact(s)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return f
-	}
-	for _, c := range []struct {
-		name string
-		sink nguard.Transactional
-		want *sql.DB
-	}{
-		{"SQL", a, a.Database()},
-		{"Redact", audit.NewRedact(audit.NewRedact(a)), a.Database()},
-		{"Redact of memory", audit.NewRedact(&audit.Memory{}), nil},
-		{"Fanout of one database", fan(audit.Durable(a), audit.BestEffort(audit.NewRedact(a))), a.Database()},
-		{"Fanout of two databases", fan(audit.Durable(a), audit.Durable(b)), nil},
-		{"Fanout with memory", fan(audit.Durable(a), audit.BestEffort(&audit.Memory{})), nil},
-		{"Fanout with memory first", fan(audit.BestEffort(&audit.Memory{}), audit.Durable(a)), nil},
-		{"Async", audit.NewAsync(a, audit.AsyncOptions{}), nil},
-		{"Redact of Async", audit.NewRedact(audit.NewAsync(a, audit.AsyncOptions{})), nil},
-	} {
-		if got := c.sink.Database(); got != c.want {
-			t.Errorf("%s: %p, want %p", c.name, got, c.want)
+		mixed, err := audit.NewFanout(audit.FanoutOptions{}, audit.Durable(s), audit.BestEffort(&audit.Memory{}))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		if _, err := db.ExecContext(t.Context(), `CREATE TABLE users (role TEXT)`); err != nil {
+			t.Fatal(err)
+		}
+		for name, sink := range map[string]nguard.Sink{
+			"SQL": s, "Redact": audit.NewRedact(s), "Fanout": both, "FanoutWithMemory": mixed,
+			"Async": audit.NewAsync(s, audit.AsyncOptions{}),
+		} {
+			for _, commit := range []bool{false, true} {
+				before := len(list(t, s, audit.Filter{Limit: 500}))
+				tx, err := db.BeginTx(t.Context(), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx := nguard.WithTx(t.Context(), db, tx)
+				if _, err := tx.ExecContext(ctx, `INSERT INTO users VALUES ('admin')`); err != nil {
+					t.Fatal(err)
+				}
+				record(t, sink, ctx, event(1), event(2))
+				end := tx.Rollback
+				if commit {
+					end = tx.Commit
+				}
+				if err := end(); err != nil {
+					t.Fatal(err)
+				}
+				want := 0
+				if commit {
+					want = 2
+					if name == "Fanout" {
+						want = 4
+					}
+				}
+				if got := len(list(t, s, audit.Filter{Limit: 500})) - before; got != want {
+					t.Errorf("%s, commit %v: %d records, want %d", name, commit, got, want)
+				}
+			}
+		}
+	})
+}
+
+func TestDatabase(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		a, b := d.sink(t, d.open(t)), d.sink(t, d.open(t))
+		fan := func(members ...audit.Member) *audit.Fanout {
+			f, err := audit.NewFanout(audit.FanoutOptions{}, members...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}
+		for _, c := range []struct {
+			name string
+			sink nguard.Transactional
+			want *sql.DB
+		}{
+			{"SQL", a, a.Database()},
+			{"Redact", audit.NewRedact(audit.NewRedact(a)), a.Database()},
+			{"Redact of memory", audit.NewRedact(&audit.Memory{}), nil},
+			{"Fanout of one database", fan(audit.Durable(a), audit.BestEffort(audit.NewRedact(a))), a.Database()},
+			{"Fanout of two databases", fan(audit.Durable(a), audit.Durable(b)), nil},
+			{"Fanout with memory", fan(audit.Durable(a), audit.BestEffort(&audit.Memory{})), nil},
+			{"Fanout with memory first", fan(audit.BestEffort(&audit.Memory{}), audit.Durable(a)), nil},
+			{"Async", audit.NewAsync(a, audit.AsyncOptions{}), nil},
+			{"Redact of Async", audit.NewRedact(audit.NewAsync(a, audit.AsyncOptions{})), nil},
+		} {
+			if got := c.sink.Database(); got != c.want {
+				t.Errorf("%s: %p, want %p", c.name, got, c.want)
+			}
+		}
+	})
 }
 
 func TestList(t *testing.T) {
-	s := newSink(t, open(t))
-	for n := range 12 {
-		e := event(n)
-		if n%4 == 0 {
-			e.Name, e.Outcome = nguard.EventAuthzFail, nguard.Denied
+	each(t, func(t *testing.T, d database) {
+		s := d.sink(t, d.open(t))
+		for n := range 12 {
+			e := event(n)
+			if n%4 == 0 {
+				e.Name, e.Outcome = nguard.EventAuthzFail, nguard.Denied
+			}
+			record(t, s, t.Context(), e)
 		}
-		record(t, s, t.Context(), e)
-	}
-	for _, c := range []struct {
-		filter audit.Filter
-		want   string
-	}{
-		{audit.Filter{}, "11 10 9 8 7 6 5 4 3 2 1 0"},
-		{audit.Filter{Actor: "user-1"}, "10 7 4 1"},
-		{audit.Filter{Target: "user-0"}, "10 5 0"},
-		{audit.Filter{Event: nguard.EventAuthzFail}, "8 4 0"},
-		{audit.Filter{Outcome: nguard.Denied, Actor: "user-1"}, "4"},
-		{audit.Filter{Since: clock.Add(3 * time.Second), Until: clock.Add(6 * time.Second)}, "5 4 3"},
-		{audit.Filter{Limit: 2}, "11 10"},
-		{audit.Filter{Actor: "' OR '1'='1"}, ""},
-		{audit.Filter{Actor: "user-%"}, ""},
-	} {
-		if got := ids(list(t, s, c.filter)); got != c.want {
-			t.Errorf("%+v: %s, want %s", c.filter, got, c.want)
+		for _, c := range []struct {
+			filter audit.Filter
+			want   string
+		}{
+			{audit.Filter{}, "11 10 9 8 7 6 5 4 3 2 1 0"},
+			{audit.Filter{Actor: "user-1"}, "10 7 4 1"},
+			{audit.Filter{Target: "user-0"}, "10 5 0"},
+			{audit.Filter{Event: nguard.EventAuthzFail}, "8 4 0"},
+			{audit.Filter{Outcome: nguard.Denied, Actor: "user-1"}, "4"},
+			{audit.Filter{Since: clock.Add(3 * time.Second), Until: clock.Add(6 * time.Second)}, "5 4 3"},
+			{audit.Filter{Limit: 2}, "11 10"},
+			{audit.Filter{Actor: "' OR '1'='1"}, ""},
+			{audit.Filter{Actor: "user-%"}, ""},
+			{audit.Filter{Actor: "User-1"}, ""},
+			{audit.Filter{Actor: "user-1 "}, ""},
+		} {
+			if got := ids(list(t, s, c.filter)); got != c.want {
+				t.Errorf("%+v: %s, want %s", c.filter, got, c.want)
+			}
 		}
-	}
-	var pages []string
-	f := audit.Filter{Limit: 5}
-	for {
-		page := list(t, s, f)
-		pages = append(pages, ids(page))
-		if len(page) < f.Limit {
-			break
+		var pages []string
+		f := audit.Filter{Limit: 5}
+		for {
+			page := list(t, s, f)
+			pages = append(pages, ids(page))
+			if len(page) < f.Limit {
+				break
+			}
+			record(t, s, t.Context(), event(99)) // what comes in meanwhile moves no page
+			f.Before = page[len(page)-1].Seq
 		}
-		record(t, s, t.Context(), event(99)) // what comes in meanwhile moves no page
-		f.Before = page[len(page)-1].Seq
-	}
-	if got := strings.Join(pages, "|"); got != "11 10 9 8 7|6 5 4 3 2|1 0" {
-		t.Errorf("pages %s", got)
-	}
+		if got := strings.Join(pages, "|"); got != "11 10 9 8 7|6 5 4 3 2|1 0" {
+			t.Errorf("pages %s", got)
+		}
+	})
 }
 
 // TestHostileText is checklist L6 and L1: values are bound, found again and safe to print.
 func TestHostileText(t *testing.T) {
-	s := newSink(t, open(t))
-	for i, actor := range []string{`'); DROP TABLE nguard_audit; --`, "a\nb\x00\x1b[2J", "\xff\u202e", strings.Repeat("x", 5000), "O'Brien"} {
-		e := event(i)
-		e.Actor = actor
-		record(t, s, t.Context(), e)
-		if got := ids(list(t, s, audit.Filter{Actor: actor})); got != fmt.Sprint(i) {
-			t.Errorf("%.20q: found %q", actor, got)
+	each(t, func(t *testing.T, d database) {
+		s := d.sink(t, d.open(t))
+		for i, actor := range []string{`'); DROP TABLE nguard_audit; --`, "a\nb\x00\x1b[2J", "\xff\u202e", strings.Repeat("x", 5000), "O'Brien",
+			strings.Repeat("x", 1000) + "y", strings.Repeat("x", 1000) + "z", strings.Repeat("\x01", 1024), strings.Repeat("é", 400)} {
+			e := event(i)
+			e.Actor = actor
+			record(t, s, t.Context(), e)
+			if got := ids(list(t, s, audit.Filter{Actor: actor})); got != fmt.Sprint(i) {
+				t.Errorf("%.20q: found %q", actor, got)
+			}
 		}
-	}
+	})
 }
 
 func TestPurge(t *testing.T) {
-	s := newSink(t, open(t))
-	tx, err := s.Database().BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := range 2500 {
-		record(t, s, nguard.WithTx(t.Context(), s.Database(), tx), event(n))
-	}
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	n, err := s.Purge(t.Context(), clock.Add(2498*time.Second))
-	if err != nil || n != 2498 {
-		t.Fatalf("purged %d, %v", n, err)
-	}
-	left := list(t, s, audit.Filter{})
-	if ids(left) != "2499 2498" {
-		t.Fatalf("left %s", ids(left))
-	}
-	if n, err := s.Purge(t.Context(), clock.Add(time.Hour)); err != nil || n != 2 {
-		t.Errorf("purged %d, %v", n, err)
-	}
-	record(t, s, t.Context(), event(1))
-	if again := list(t, s, audit.Filter{}); again[0].Seq <= left[0].Seq {
-		t.Errorf("a number was given out twice: %d", again[0].Seq)
-	}
+	each(t, func(t *testing.T, d database) {
+		s := d.sink(t, d.open(t))
+		tx, err := s.Database().BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 2500 {
+			record(t, s, nguard.WithTx(t.Context(), s.Database(), tx), event(n))
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		n, err := s.Purge(t.Context(), clock.Add(2498*time.Second))
+		if err != nil || n != 2498 {
+			t.Fatalf("purged %d, %v", n, err)
+		}
+		left := list(t, s, audit.Filter{})
+		if ids(left) != "2499 2498" {
+			t.Fatalf("left %s", ids(left))
+		}
+		if n, err := s.Purge(t.Context(), clock.Add(time.Hour)); err != nil || n != 2 {
+			t.Errorf("purged %d, %v", n, err)
+		}
+		record(t, s, t.Context(), event(1))
+		if again := list(t, s, audit.Filter{}); again[0].Seq <= left[0].Seq {
+			t.Errorf("a number was given out twice: %d", again[0].Seq)
+		}
+	})
 }
 
 // TestReadOnly is checklist M6 for a database: permission lost.
 func TestReadOnly(t *testing.T) {
-	db := open(t)
-	db.SetMaxOpenConns(1)
-	s := newSink(t, db)
-	if _, err := db.ExecContext(t.Context(), `PRAGMA query_only = 1`); err != nil {
-		t.Fatal(err)
-	}
-	err := s.Record(t.Context(), event(1))
-	if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
-		t.Errorf("record: %v", err)
-	}
+	each(t, func(t *testing.T, d database) {
+		db := d.open(t)
+		db.SetMaxOpenConns(1)
+		s := d.sink(t, db)
+		if _, err := db.ExecContext(t.Context(), d.readOnly); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Record(t.Context(), event(1))
+		if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+			t.Errorf("record: %v", err)
+		}
+	})
 }
