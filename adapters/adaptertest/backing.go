@@ -30,21 +30,48 @@ func Memory(t testing.TB) Backing {
 // SQL keeps sessions, people and records in one SQLite database, so that a change of all is one
 // transaction. The driver is the caller's: open opens the database, which is empty at first, and once more
 // for each process that shares it. Databases are closed by who opens them.
-func SQL(t testing.TB, open func(t testing.TB) *sql.DB) Backing {
+func SQL(t testing.TB, open func(t testing.TB) *sql.DB) Backing { return onDatabase(t, sqlite, open) }
+
+// Postgres is [SQL] in PostgreSQL.
+func Postgres(t testing.TB, open func(t testing.TB) *sql.DB) Backing {
+	return onDatabase(t, postgres, open)
+}
+
+// MySQL is [SQL] in MySQL or MariaDB.
+func MySQL(t testing.TB, open func(t testing.TB) *sql.DB) Backing { return onDatabase(t, mysql, open) }
+
+// kind is what differs between databases.
+type kind struct {
+	name     string
+	sessions *sqlstore.Dialect
+	records  *audit.Dialect
+	// collation stands behind a text column that is compared byte by byte, numbered says that placeholders
+	// are $1 and so on, and locks that a SELECT can lock rows.
+	collation       string
+	numbered, locks bool
+}
+
+var (
+	sqlite   = kind{name: "sqlite", sessions: sqlstore.SQLite, records: audit.SQLite}
+	postgres = kind{name: "postgres", sessions: sqlstore.Postgres, records: audit.Postgres, numbered: true, locks: true}
+	mysql    = kind{name: "mysql", sessions: sqlstore.MySQL, records: audit.MySQL, collation: "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", locks: true}
+)
+
+func onDatabase(t testing.TB, d kind, open func(t testing.TB) *sql.DB) Backing {
 	t.Helper()
 	ctx, db := context.Background(), open(t)
-	store := sqlstore.New(db, sqlstore.SQLite)
+	store := sqlstore.New(db, d.sessions)
 	if err := store.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	sink, err := audit.NewSQL(db, audit.SQLite)
+	sink, err := audit.NewSQL(db, d.records)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := sink.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	users := &sqlUsers{db: db}
+	users := &sqlUsers{db: db, kind: d}
 	if err := users.migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +86,8 @@ func SQL(t testing.TB, open func(t testing.TB) *sql.DB) Backing {
 		}
 		return events
 	}
-	return Backing{
-		Name: "sqlite", Store: store, Users: users, Sink: sink, Read: read, DB: db,
+	b := Backing{
+		Name: d.name, Store: store, Users: users, Sink: sink, Read: read, DB: db,
 		Put: func(u nguard.User) {
 			if err := users.put(ctx, u); err != nil {
 				t.Error(err)
@@ -71,9 +98,12 @@ func SQL(t testing.TB, open func(t testing.TB) *sql.DB) Backing {
 				t.Error(err)
 			}
 		},
-		Again: func(t testing.TB) Backing { return SQL(t, open) },
-		Dump:  func(t testing.TB, _ ...string) [][]byte { t.Helper(); return append(cellsOf(t, db), filesOf(t, db)...) },
+		Again: func(t testing.TB) Backing { return onDatabase(t, d, open) },
 	}
+	if d.name == sqlite.name {
+		b.Dump = func(t testing.TB, _ ...string) [][]byte { t.Helper(); return append(cellsOf(t, db), filesOf(t, db)...) }
+	}
+	return b
 }
 
 // Split keeps sessions in a SQLite database, as [SQL] does, and people and records in memory: a change of

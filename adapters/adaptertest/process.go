@@ -33,10 +33,10 @@ func (b backing) oneDatabase() bool {
 	return ok && b.db != nil && u.Database() == b.db
 }
 
-// bySQL reports whether SQL made the backing, so that the names of its tables are known.
+// bySQL reports whether SQL made the backing, so that its tables are known, and what they are like.
 func (b backing) bySQL() bool {
-	_, ok := able[*sqlUsers](b.users)
-	return ok && b.oneDatabase()
+	u, ok := able[*sqlUsers](b.users)
+	return ok && u.kind.name == sqlite.name && b.oneDatabase()
 }
 
 // onlySQL skips a case that looks into tables, unless SQL made them.

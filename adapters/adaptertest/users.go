@@ -5,13 +5,18 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
 )
 
 // sqlUsers is a users table in the database of the sessions, as an application would write it.
-type sqlUsers struct{ db *sql.DB }
+type sqlUsers struct {
+	db   *sql.DB
+	kind kind
+}
 
 var (
 	_ nguard.Authenticator = (*sqlUsers)(nil)
@@ -35,7 +40,9 @@ func (u *sqlUsers) on(ctx context.Context) querier {
 
 // migrate leaves alone who is there already, as after a restart.
 func (u *sqlUsers) migrate(ctx context.Context) error {
-	if _, err := u.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS people (id TEXT PRIMARY KEY, name TEXT, email TEXT, role TEXT, permissions TEXT, disabled INTEGER, data TEXT)`); err != nil {
+	text := "TEXT " + u.kind.collation
+	if _, err := u.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS people (id VARCHAR(191) `+u.kind.collation+` PRIMARY KEY,
+		name `+text+`, email `+text+`, role `+text+`, permissions `+text+`, disabled BOOLEAN, data `+text+`)`); err != nil {
 		return err
 	}
 	var n int
@@ -60,20 +67,44 @@ func columns(p nguard.User) []any {
 	return []any{p.Name, p.Email, p.Role, string(permissions), p.Disabled, string(raw)}
 }
 
+// sql is a statement with this database's placeholders.
+func (u *sqlUsers) sql(statement string) string {
+	if !u.kind.numbered {
+		return statement
+	}
+	var b strings.Builder
+	for i, part := range strings.Split(statement, "?") {
+		if i > 0 {
+			fmt.Fprintf(&b, "$%d", i)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// put changes the person's row, or makes one.
 func (u *sqlUsers) put(ctx context.Context, p nguard.User) error {
-	_, err := u.on(ctx).ExecContext(ctx, `INSERT OR REPLACE INTO people (id, name, email, role, permissions, disabled, data) VALUES (?,?,?,?,?,?,?)`, append([]any{p.ID}, columns(p)...)...)
+	var n int
+	if err := u.on(ctx).QueryRowContext(ctx, u.sql(`SELECT count(*) FROM people WHERE id = ?`), p.ID).Scan(&n); err != nil {
+		return err
+	}
+	statement := `INSERT INTO people (name, email, role, permissions, disabled, data, id) VALUES (?,?,?,?,?,?,?)`
+	if n > 0 {
+		statement = `UPDATE people SET name = ?, email = ?, role = ?, permissions = ?, disabled = ?, data = ? WHERE id = ?`
+	}
+	_, err := u.on(ctx).ExecContext(ctx, u.sql(statement), append(columns(p), p.ID)...)
 	return err
 }
 
 func (u *sqlUsers) remove(ctx context.Context, id string) error {
-	_, err := u.on(ctx).ExecContext(ctx, `DELETE FROM people WHERE id = ?`, id)
+	_, err := u.on(ctx).ExecContext(ctx, u.sql(`DELETE FROM people WHERE id = ?`), id)
 	return err
 }
 
 func (u *sqlUsers) User(ctx context.Context, id string) (p nguard.User, err error) {
 	p.ID = id
 	var permissions, data string
-	err = u.on(ctx).QueryRowContext(ctx, `SELECT name, email, role, permissions, disabled, data FROM people WHERE id = ?`, id).
+	err = u.on(ctx).QueryRowContext(ctx, u.sql(`SELECT name, email, role, permissions, disabled, data FROM people WHERE id = ?`), id).
 		Scan(&p.Name, &p.Email, &p.Role, &permissions, &p.Disabled, &data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, nguard.ErrNoUser
@@ -94,7 +125,7 @@ func (u *sqlUsers) Identify(ctx context.Context, c nguard.Credentials) (string, 
 		return "", nguard.ErrMissingCredentials
 	}
 	var id string
-	err := u.on(ctx).QueryRowContext(ctx, `SELECT id FROM people WHERE email = ?`, account).Scan(&id)
+	err := u.on(ctx).QueryRowContext(ctx, u.sql(`SELECT id FROM people WHERE email = ?`), account).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return account, nil
 	}
@@ -113,14 +144,21 @@ func (u *sqlUsers) Authenticate(ctx context.Context, c nguard.Credentials) (ngua
 	return p, err
 }
 
-// UpdateUser keeps one admin in the same statement.
+// UpdateUser keeps one admin in the same statement. Where several can write at once, two admins who demote
+// each other would both still see the other one: they take turns, by locking the rows of all admins first.
 func (u *sqlUsers) UpdateUser(ctx context.Context, before, after nguard.User) error {
+	if u.kind.locks {
+		if _, err := u.on(ctx).ExecContext(ctx, `SELECT id FROM people WHERE role = 'admin' ORDER BY id FOR UPDATE`); err != nil {
+			return err
+		}
+	}
 	args := append(columns(after), before.ID)
 	args = append(args, columns(before)...)
 	args = append(args, after.Role, after.Disabled, before.ID)
-	res, err := u.on(ctx).ExecContext(ctx, `UPDATE people SET name = ?, email = ?, role = ?, permissions = ?, disabled = ?, data = ?
+	res, err := u.on(ctx).ExecContext(ctx, u.sql(`UPDATE people SET name = ?, email = ?, role = ?, permissions = ?, disabled = ?, data = ?
 		WHERE id = ? AND name = ? AND email = ? AND role = ? AND permissions = ? AND disabled = ? AND data = ?
-		AND (role <> 'admin' OR (? = 'admin' AND NOT ?) OR EXISTS (SELECT 1 FROM people p WHERE p.role = 'admin' AND NOT p.disabled AND p.id <> ?))`, args...)
+		AND (role <> 'admin' OR (? = 'admin' AND NOT ?)
+			OR EXISTS (SELECT 1 FROM (SELECT id FROM people WHERE role = 'admin' AND NOT disabled) AS p WHERE p.id <> ?))`), args...)
 	if err != nil {
 		return err
 	}

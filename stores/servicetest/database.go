@@ -65,6 +65,7 @@ func Postgres(t testing.TB) Database {
 		v.Host = addr
 		q := v.Query()
 		q.Set("search_path", name)
+		q.Set("synchronous_commit", "off") // no test loses the power: nobody need wait for the disk
 		v.RawQuery = q.Encode()
 		return v.String()
 	}}
