@@ -1,0 +1,121 @@
+package historytest
+
+import (
+	"database/sql"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	_ "modernc.org/sqlite"
+
+	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/sqlstore"
+)
+
+var (
+	histories = flag.Int("histories", 200, "how many histories of each store are checked")
+	seedFlag  = flag.Uint64("seed", 0, "the first seed; 0 takes one from the clock")
+)
+
+func firstSeed(t *testing.T) uint64 {
+	n := *seedFlag
+	if n == 0 {
+		n = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d", n)
+	return n
+}
+
+const clients = 4
+
+func memory(*testing.T) setup {
+	return inMemory(func(b rows) rows { return b })
+}
+
+func sqlite(t *testing.T) setup {
+	path := filepath.Join(t.TempDir(), "test.db")
+	open := func() store {
+		return migrated(t, servicetest.OpenSQL(t, "sqlite", "file:"+path+
+			"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(1000)"), sqlstore.SQLite)
+	}
+	u := several(open, open)
+	u.leave = 500 * time.Microsecond
+	return u
+}
+
+func migrated(t *testing.T, db *sql.DB, d *sqlstore.Dialect) store {
+	t.Helper()
+	s := sqlstore.New(db, d)
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// several opens a handle for each client, and one for the calm.
+func several(open, calm func() store) (u setup) {
+	u.calm = calm()
+	for range clients {
+		u.clients = append(u.clients, open())
+	}
+	return u
+}
+
+// trouble is what happens to clients meanwhile.
+type trouble string
+
+const (
+	none    trouble = "calm"
+	leaving trouble = "impatient" // contexts end in the middle of calls
+	cutting trouble = "cut"       // a proxy cuts all connections at random
+)
+
+func TestHistories(t *testing.T) {
+	for _, s := range []struct {
+		name     string
+		open     func(t *testing.T) setup
+		times    int // so many times more histories, where one takes no time
+		troubles []trouble
+	}{
+		{"memstore", memory, 10, []trouble{none}},
+		{"sqlite", sqlite, 1, []trouble{none, leaving}},
+	} {
+		for _, trouble := range s.troubles {
+			t.Run(s.name+"/"+string(trouble), func(t *testing.T) { s.open(t).examine(t, s.times**histories, trouble) })
+		}
+	}
+}
+
+// examine checks histories, and that there was something to check.
+func (u setup) examine(t *testing.T, n int, trouble trouble) {
+	first := firstSeed(t)
+	if trouble != leaving {
+		u.leave = 0
+	}
+	if trouble != cutting {
+		u.cut = nil
+	}
+	var sum tally
+	for i := range uint64(n) {
+		h := u.run(t.Context(), first+i, fmt.Sprintf("user%d", i))
+		sum.add(h)
+		if got := h.check(); got != porcupine.Ok {
+			t.Errorf("seed %d: the check of a history says %s", first+i, got)
+			h.dump(t)
+			return
+		}
+	}
+	t.Log(sum)
+	if sum.overlapping*2 < sum.histories || sum.done*2 < sum.calls {
+		t.Error("fewer than half of the histories have calls at once, or fewer than half of the calls did something")
+	}
+	if trouble == none && sum.failed > 0 {
+		t.Error("calls failed, and nobody disturbed them")
+	}
+	if trouble != none && (sum.unknown == 0 || sum.failed < sum.histories/4) {
+		t.Error("the trouble did not show: too few calls failed, or none of unknown outcome")
+	}
+}
