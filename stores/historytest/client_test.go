@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -36,28 +37,55 @@ type client struct {
 	epochs []nguard.Epoch
 }
 
-// do makes one call. It reports whether there was an answer, whatever that was.
-func (cl *client) do(c call, fn func(ctx context.Context, r *result) error) (r result, answered bool) {
-	ctx, cancel := context.WithTimeout(cl.h.ctx, patience)
+// do makes one call.
+func (cl *client) do(c call, fn func(ctx context.Context, r *result) error) {
+	ctx, cancel := cl.call()
 	defer cancel()
-	if cl.h.leave > 0 && cl.rng.IntN(3) == 0 {
-		// Somebody who leaves: the end of a context is noticed at another place than a cut.
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(cl.rng.Int64N(int64(cl.h.leave))))
-		defer cancel()
-	}
-	op := porcupine.Operation{ClientId: cl.n, Input: c, Call: cl.h.clock.Add(1)}
+	var r result
+	from := cl.h.clock.Add(1)
+	cl.way()
 	err := fn(ctx, &r)
-	op.Return = cl.h.clock.Add(1)
+	cl.way()
+	cl.record(c, r, err, from, cl.h.clock.Add(1))
+}
+
+// call returns the context of a call, and lets trouble come while it is made.
+func (cl *client) call() (context.Context, context.CancelFunc) {
+	soon := func() time.Duration { return time.Duration(cl.rng.Int64N(int64(cl.h.setup.moment))) }
+	switch {
+	case cl.h.trouble == leaving && cl.rng.IntN(3) == 0:
+		return context.WithTimeout(cl.h.ctx, soon())
+	case cl.h.trouble == cutting && cl.rng.IntN(24) == 0:
+		wait := time.NewTimer(soon())
+		cl.h.cuts.Go(func() {
+			<-wait.C
+			cl.h.setup.cut()
+		})
+	}
+	return context.WithTimeout(cl.h.ctx, patience)
+}
+
+// way is the way to a store in the same process, on which others overtake as they do in a network. Such a store
+// answers so fast that calls would hardly ever meet on a machine with few processors and other work.
+func (cl *client) way() {
+	if cl.h.setup.near {
+		for range rand.IntN(4) {
+			runtime.Gosched()
+		}
+	}
+}
+
+// record writes a call and what came of it into the history.
+func (cl *client) record(c call, r result, err error, from, to int64) {
 	switch {
 	case err == nil:
 		r.answer = done
 	case errors.Is(err, nguard.ErrUnavailable):
 		cl.h.failed.Add(1)
 		if c.kind.reads() || !errors.Is(err, nguard.ErrOutcomeUnknown) {
-			return r, false // without effect: as if it had never been made
+			return // without effect: as if it had never been made
 		}
-		r = result{answer: lost}
-		op.Return = math.MaxInt64
+		r, to = result{answer: lost}, math.MaxInt64
 	case errors.Is(err, nguard.ErrNoSession):
 		r = result{answer: noSession}
 	case errors.Is(err, nguard.ErrConflict):
@@ -67,9 +95,7 @@ func (cl *client) do(c call, fn func(ctx context.Context, r *result) error) (r r
 	default:
 		r = result{answer: answer(err.Error())} // which the model never gives
 	}
-	op.Output = r
-	cl.h.add(op)
-	return r, r.answer != lost
+	cl.h.add(porcupine.Operation{ClientId: cl.n, Input: c, Output: r, Call: from, Return: to})
 }
 
 // act makes a random call, or two that belong together.
@@ -254,14 +280,38 @@ func (cl *client) epoch() {
 	})
 }
 
+// list is one call where all of it is of one moment. Where it is not, it is as good as one Find of each session
+// that was there before: somebody who was there all the time is not left out.
 func (cl *client) list() {
-	cl.do(call{kind: list}, func(ctx context.Context, r *result) error {
-		all, err := cl.List(ctx, cl.h.owner, "", 1000)
-		for _, f := range all {
-			cl.saw(r, f)
-		}
-		return err
-	})
+	if !cl.h.setup.byRow {
+		cl.do(call{kind: list}, func(ctx context.Context, r *result) error {
+			all, err := cl.List(ctx, cl.h.owner, "", 1000)
+			for _, f := range all {
+				cl.saw(r, f)
+			}
+			return err
+		})
+		return
+	}
+	missing := cl.h.names()
+	from := cl.h.clock.Add(1)
+	ctx, cancel := cl.call()
+	defer cancel()
+	all, err := cl.List(ctx, cl.h.owner, "", 1000)
+	to := cl.h.clock.Add(1)
+	if err != nil {
+		cl.record(call{kind: list}, result{}, err, from, to)
+		return
+	}
+	for _, f := range all {
+		r := result{}
+		cl.saw(&r, f)
+		cl.record(call{kind: find, name: f.Device}, r, nil, from, to)
+		delete(missing, f.Device)
+	}
+	for name := range missing {
+		cl.record(call{kind: find, name: name}, result{}, nguard.ErrNoSession, from, to)
+	}
 }
 
 // pick returns one of the sessions that this client has seen.

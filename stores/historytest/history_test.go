@@ -50,13 +50,16 @@ type key struct{ name, id, token string }
 
 // history is what several clients did with the sessions of one user, and what came of it.
 type history struct {
-	ctx    context.Context
-	owner  string
-	zero   time.Time
-	menu   menu
-	leave  time.Duration // see setup
-	clock  atomic.Int64  // calls and returns, in the order in which they happened
-	failed atomic.Int64  // calls that found the store unavailable
+	ctx     context.Context
+	owner   string
+	zero    time.Time
+	menu    menu
+	trouble trouble
+	setup   setup
+	clock   atomic.Int64 // calls and returns, in the order in which they happened
+	failed  atomic.Int64 // calls that found the store unavailable
+
+	cuts sync.WaitGroup // that are still to come
 
 	mu   sync.Mutex
 	keys []key
@@ -82,6 +85,17 @@ func (h *history) learn(f nguard.Found) {
 	}
 }
 
+// names returns what the sessions that somebody knows of are called.
+func (h *history) names() map[string]bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := map[string]bool{}
+	for _, k := range h.keys {
+		all[k.name] = true
+	}
+	return all
+}
+
 func (h *history) key(rng *rand.Rand) (key, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,33 +115,46 @@ func (h *history) record(c call) *nguard.Record {
 	}
 }
 
-// setup is a store under test: a handle for each client, one for the first and the last calls, which are
-// not disturbed, and what disturbs the others.
+// trouble is what happens to clients in the middle of calls.
+type trouble string
+
+const (
+	none    trouble = "calm"
+	leaving trouble = "leaving" // contexts end
+	cutting trouble = "cut"     // all connections break
+)
+
+// setup is a store under test: a handle for each client, and one for the first and the last calls, which
+// nothing disturbs.
 type setup struct {
 	clients []store
 	calm    store
-	cut     func()
-	// leave is how long a client waits at most who leaves in the middle of calls; 0 when nobody does.
-	leave time.Duration
+	// cut breaks the connections of all clients; nil where there are none.
+	cut func()
+	// moment is about as long as a call takes: what disturbs one happens within it.
+	moment time.Duration
+	// byRow says that a list reads one row after another, each at its own moment.
+	byRow bool
+	// near says that the store is in this process.
+	near bool
 	// caps says that each history has a cap: more of the calls are logins.
 	caps bool
 }
 
 // run lets the clients loose on the sessions of a user that nobody had before.
-func (u setup) run(ctx context.Context, number uint64, owner string) *history {
+func (u setup) run(ctx context.Context, number uint64, owner string, trouble trouble) *history {
 	rng := rand.New(rand.NewPCG(number, 0))
 	h := &history{
-		ctx: ctx, owner: owner, zero: time.Now().UTC().Truncate(time.Second),
-		menu: newMenu(rng, u.caps),
+		ctx: ctx, setup: u, owner: owner, zero: time.Now().UTC().Truncate(time.Second),
+		menu: newMenu(rng, u.caps), trouble: none,
 	}
 	calm := &client{store: u.calm, h: h, n: len(u.clients), rng: rng}
 	if h.menu.begun {
 		calm.create()
 	}
-	h.leave = u.leave
+	h.trouble = trouble
 	var wg sync.WaitGroup
 	line := newLine(len(u.clients))
-	stop := u.trouble(rng)
 	for n, s := range u.clients {
 		cl := &client{store: s, h: h, n: n, rng: rand.New(rand.NewPCG(number, uint64(n+1)))}
 		wg.Go(func() {
@@ -138,8 +165,8 @@ func (u setup) run(ctx context.Context, number uint64, owner string) *history {
 		})
 	}
 	wg.Wait()
-	stop()
-	h.leave = 0
+	h.cuts.Wait()
+	h.trouble = none
 	h.close(calm)
 	return h
 }
@@ -165,36 +192,11 @@ func (l *line) wait() {
 	<-start
 }
 
-// trouble cuts all connections again and again, until stop is called.
-func (u setup) trouble(rng *rand.Rand) (stop func()) {
-	if u.cut == nil {
-		return func() {}
-	}
-	quit, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			wait := time.NewTimer(time.Duration(rng.IntN(15_000)) * time.Microsecond)
-			select {
-			case <-quit:
-				wait.Stop()
-				return
-			case <-wait.C:
-				u.cut()
-			}
-		}
-	}()
-	return func() {
-		close(quit)
-		<-ended
-	}
-}
-
 // close reads everything that there is: what was lost, or came from nowhere, shows at the latest here.
 func (h *history) close(calm *client) {
 	calm.list()
 	calm.epoch()
-	for _, k := range slices.Clone(h.keys) {
+	for _, k := range h.keys { // nobody else is there any more, and nothing below adds to them
 		if k.token == "" {
 			continue
 		}

@@ -25,7 +25,7 @@ func TestMutants(t *testing.T) {
 			first := firstSeed(t)
 			for i := range uint64(enough) {
 				// Each history gets a store of its own: what a mutant has broken stays broken.
-				h := m.setup().run(t.Context(), first+i, fmt.Sprintf("user%d", i))
+				h := m.setup().run(t.Context(), first+i, fmt.Sprintf("user%d", i), none)
 				switch got := h.check(); got {
 				case porcupine.Ok:
 				case porcupine.Illegal:

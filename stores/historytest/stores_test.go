@@ -42,7 +42,7 @@ func sqlite(t *testing.T) setup {
 			"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(1000)"), sqlstore.SQLite)
 	}
 	u := several(open, open)
-	u.leave = 500 * time.Microsecond
+	u.moment, u.near = 300*time.Microsecond, true
 	return u
 }
 
@@ -64,15 +64,6 @@ func several(open, calm func() store) (u setup) {
 	return u
 }
 
-// trouble is what happens to clients meanwhile.
-type trouble string
-
-const (
-	none    trouble = "calm"
-	leaving trouble = "impatient" // contexts end in the middle of calls
-	cutting trouble = "cut"       // a proxy cuts all connections at random
-)
-
 func TestHistories(t *testing.T) {
 	for _, s := range []struct {
 		name     string
@@ -92,15 +83,9 @@ func TestHistories(t *testing.T) {
 // examine checks histories, and that there was something to check.
 func (u setup) examine(t *testing.T, n int, trouble trouble) {
 	first := firstSeed(t)
-	if trouble != leaving {
-		u.leave = 0
-	}
-	if trouble != cutting {
-		u.cut = nil
-	}
 	var sum tally
 	for i := range uint64(n) {
-		h := u.run(t.Context(), first+i, fmt.Sprintf("user%d", i))
+		h := u.run(t.Context(), first+i, fmt.Sprintf("user%d", i), trouble)
 		sum.add(h)
 		if got := h.check(); got != porcupine.Ok {
 			t.Errorf("seed %d: the check of a history says %s", first+i, got)
