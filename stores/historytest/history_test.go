@@ -115,32 +115,6 @@ func (h *history) record(c call) *nguard.Record {
 	}
 }
 
-// trouble is what happens to clients in the middle of calls.
-type trouble string
-
-const (
-	none    trouble = "calm"
-	leaving trouble = "leaving" // contexts end
-	cutting trouble = "cut"     // all connections break
-)
-
-// setup is a store under test: a handle for each client, and one for the first and the last calls, which
-// nothing disturbs.
-type setup struct {
-	clients []store
-	calm    store
-	// cut breaks the connections of all clients; nil where there are none.
-	cut func()
-	// moment is about as long as a call takes: what disturbs one happens within it.
-	moment time.Duration
-	// byRow says that a list reads one row after another, each at its own moment.
-	byRow bool
-	// near says that the store is in this process.
-	near bool
-	// caps says that each history has a cap: more of the calls are logins.
-	caps bool
-}
-
 // run lets the clients loose on the sessions of a user that nobody had before.
 func (u setup) run(ctx context.Context, number uint64, owner string, trouble trouble) *history {
 	rng := rand.New(rand.NewPCG(number, 0))
@@ -171,27 +145,6 @@ func (u setup) run(ctx context.Context, number uint64, owner string, trouble tro
 	return h
 }
 
-// line is where clients wait for each other before each turn, so that their calls come at once: without it
-// a fast store has answered one of them before the next has begun.
-type line struct {
-	mu      sync.Mutex
-	n, here int
-	start   chan struct{}
-}
-
-func newLine(n int) *line { return &line{n: n, start: make(chan struct{})} }
-
-func (l *line) wait() {
-	l.mu.Lock()
-	start := l.start
-	if l.here++; l.here == l.n {
-		l.here, l.start = 0, make(chan struct{})
-		close(start)
-	}
-	l.mu.Unlock()
-	<-start
-}
-
 // close reads everything that there is: what was lost, or came from nowhere, shows at the latest here.
 func (h *history) close(calm *client) {
 	calm.list()
@@ -208,40 +161,6 @@ func (h *history) close(calm *client) {
 			return err
 		})
 	}
-}
-
-// tally is what histories consist of: a check of nothing finds nothing.
-type tally struct{ histories, calls, done, overlapping, unknown, failed int }
-
-// atOnce is how many calls of a history must have met one of another client to count as overlapping.
-const atOnce = 4
-
-func (t *tally) add(h *history) {
-	t.histories++
-	t.failed += int(h.failed.Load())
-	together := 0
-	for i, a := range h.ops {
-		t.calls++
-		switch a.Output.(result).answer {
-		case done:
-			t.done++
-		case lost:
-			t.unknown++
-		}
-		if slices.ContainsFunc(h.ops[:i], func(b porcupine.Operation) bool {
-			return a.ClientId != b.ClientId && a.Call < b.Return && b.Call < a.Return && max(a.Return, b.Return) < math.MaxInt64
-		}) {
-			together++
-		}
-	}
-	if together >= atOnce {
-		t.overlapping++
-	}
-}
-
-func (t tally) String() string {
-	return fmt.Sprintf("%d histories, %d with calls at once; %d calls, %d done, %d of unknown outcome; %d failed",
-		t.histories, t.overlapping, t.calls, t.done, t.unknown, t.failed)
 }
 
 func (h *history) check() porcupine.CheckResult {
