@@ -51,4 +51,3 @@ func (l *line) wait() {
 	l.mu.Unlock()
 	<-start
 }
-

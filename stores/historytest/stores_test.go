@@ -73,6 +73,7 @@ func TestHistories(t *testing.T) {
 	}{
 		{"memstore", memory, 10, []trouble{none}},
 		{"sqlite", sqlite, 1, []trouble{none, leaving}},
+		{"redis", redisServer, 1, []trouble{none, cutting, leaving}},
 	} {
 		for _, trouble := range s.troubles {
 			t.Run(s.name+"/"+string(trouble), func(t *testing.T) { s.open(t).examine(t, s.times**histories, trouble) })

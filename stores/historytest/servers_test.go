@@ -1,0 +1,44 @@
+package historytest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/nguard-go/nguard/stores/redisstore"
+	"github.com/nguard-go/nguard/stores/servicetest"
+)
+
+// redisServer is a process of its own. A list asks for the names first and for the rows then.
+func redisServer(t *testing.T) setup {
+	server := servicetest.StartRedis(t)
+	u := viaProxy(t, server.Addr, func(addr string) store {
+		options, err := redisstore.Options("redis://" + addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := redis.NewClient(options)
+		t.Cleanup(func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		s, err := redisstore.New(c, redisstore.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+	u.byRow = true
+	u.moment = 300 * time.Microsecond
+	return u
+}
+
+// viaProxy opens the clients' handles through a proxy, and the calm one directly.
+func viaProxy(t *testing.T, server string, open func(addr string) store) setup {
+	p := servicetest.NewProxy(t, server)
+	u := several(func() store { return open(p.Addr) }, func() store { return open(server) })
+	u.cut = p.Cut
+	return u
+}
