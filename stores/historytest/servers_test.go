@@ -4,11 +4,32 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/nguard-go/nguard/stores/redisstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/sqlstore"
 )
+
+func postgres(t *testing.T) setup { return database(t, servicetest.Postgres(t), sqlstore.Postgres) }
+
+func mariadb(t *testing.T) setup {
+	// The driver writes to stderr about each connection that breaks, and here they are broken on purpose.
+	if err := mysql.SetLogger(&mysql.NopLogger{}); err != nil {
+		t.Fatal(err)
+	}
+	return database(t, servicetest.MySQL(t), sqlstore.MySQL)
+}
+
+// database is one that many histories use, one after another.
+func database(t *testing.T, d servicetest.Database, dialect *sqlstore.Dialect) setup {
+	u := viaProxy(t, d.Addr, func(addr string) store {
+		return migrated(t, servicetest.OpenSQL(t, d.Driver, d.Via(addr)), dialect)
+	})
+	u.moment = 2 * time.Millisecond
+	return u
+}
 
 // redisServer is a process of its own. A list asks for the names first and for the rows then.
 func redisServer(t *testing.T) setup {

@@ -73,6 +73,8 @@ func TestHistories(t *testing.T) {
 	}{
 		{"memstore", memory, 10, []trouble{none}},
 		{"sqlite", sqlite, 1, []trouble{none, leaving}},
+		{"postgres", postgres, 1, []trouble{none, cutting, leaving}},
+		{"mariadb", mariadb, 1, []trouble{none, cutting, leaving}},
 		{"redis", redisServer, 1, []trouble{none, cutting, leaving}},
 	} {
 		for _, trouble := range s.troubles {
