@@ -19,7 +19,7 @@ var server = servertest.Server{
 	Bytes:     func(b []byte) string { return `x'` + hex.EncodeToString(b) + `'` },
 	Numbers:   numbers,
 	Analyze:   `ANALYZE TABLE `,
-	ReadOnly:  `tx_read_only=1`,
+	ReadOnly:  []string{"tx_read_only=1", "tx_read_only=1&rejectReadOnly=true"},
 	Impatient: `innodb_lock_wait_timeout=1`,
 	Self:      `SELECT connection_id()`,
 	Kill:      `KILL %d`,
@@ -36,10 +36,11 @@ func TestStore(t *testing.T) { storetest.Run(t, server.Harness) }
 // Behind a decorator.
 func TestStoreDecorated(t *testing.T) { storetest.Run(t, storetest.Decorated(server.Harness)) }
 
-// The store is correct whatever an UPDATE counts, where the driver puts values into texts by itself, and
-// whatever the server's default level of isolation is.
+// The store is correct whatever an UPDATE counts, where the driver puts values into texts by itself, where the
+// server cuts off what is too long, in other collations, and at another default level of isolation.
 func TestStoreSettings(t *testing.T) {
-	storetest.Run(t, server.With("clientFoundRows=true", "interpolateParams=true", "tx_isolation=%27SERIALIZABLE%27"))
+	storetest.Run(t, server.With("clientFoundRows=true", "interpolateParams=true", "parseTime=true",
+		"sql_mode=%27%27", "collation=utf8mb4_general_ci", "tx_isolation=%27SERIALIZABLE%27"))
 }
 
 func TestServer(t *testing.T) { server.Run(t) }

@@ -19,7 +19,7 @@ var server = servertest.Server{
 	Bytes:     func(b []byte) string { return `'\x` + hex.EncodeToString(b) + `'::bytea` },
 	Numbers:   func(n int) string { return fmt.Sprintf(`generate_series(0, %d) AS n`, n-1) },
 	Analyze:   `ANALYZE `,
-	ReadOnly:  `default_transaction_read_only=on`,
+	ReadOnly:  []string{"default_transaction_read_only=on"},
 	Impatient: `lock_timeout=200`,
 	Self:      `SELECT pg_backend_pid()`,
 	Kill:      `SELECT pg_terminate_backend(%d)`,

@@ -80,7 +80,8 @@ func lockWait(t *testing.T, s Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Delete(nguard.WithTx(ctx, impatient, tx), "ada", c.ID); !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+	err = store.Delete(nguard.WithTx(ctx, impatient, tx), "ada", c.ID)
+	if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
 		t.Fatalf("got %v, want ErrUnavailable", err)
 	}
 	if err := tx.Rollback(); err != nil {
@@ -118,8 +119,8 @@ func alter(t *testing.T, s Server) {
 		if _, err := db.Exec(change); err != nil {
 			t.Fatal(err)
 		}
-		var err error
-		if f, err = store.Replace(ctx, f, next(f), false); err != nil {
+		_, err := store.Replace(ctx, f, next(f), false)
+		if err != nil {
 			t.Fatalf("%s: %v", change, err)
 		}
 		if f, err = store.Load(ctx, c.Live); err != nil {

@@ -44,7 +44,11 @@ func programsTransaction(t *testing.T, s Server) {
 			if err := store.Delete(in, "ada", c.ID); err != nil {
 				t.Fatal(err)
 			}
-			if err := store.Tx(in, func(ctx context.Context) error { _, err := store.Bump(ctx, "ada", nguard.BumpRevoke); return err }); err != nil {
+			err = store.Tx(in, func(ctx context.Context) error {
+				_, err := store.Bump(ctx, "ada", nguard.BumpRevoke)
+				return err
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
 			if _, err := store.Sweep(in, time.Now(), 10); err != nil {

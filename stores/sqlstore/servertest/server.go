@@ -26,9 +26,11 @@ type Server struct {
 	Numbers func(n int) string
 	// Analyze has the server count the rows of a table anew.
 	Analyze string
-	// ReadOnly is added to a data source so that its connections refuse to write, as those to a server do
-	// that has become a replica. Impatient is added so that a wait for a lock ends with an error soon.
-	ReadOnly, Impatient string
+	// ReadOnly are ways to have connections that refuse to write, as those to a server do that has become a
+	// replica: each is added to a data source.
+	ReadOnly []string
+	// Impatient is added to a data source so that a wait for a lock ends with an error soon.
+	Impatient string
 	// Self asks for the number of a connection, and Kill, with that number, ends it.
 	Self, Kill string
 	// Explain returns the steps of the plans of a statement that read more than they have to.
@@ -57,6 +59,7 @@ func (s Server) Run(t *testing.T) {
 		{"busy/lock wait", lockWait},
 		{"busy/alter", alter},
 		{"sweep/locked", sweepPasses},
+		{"sweep/login", sweepAndLogin},
 		{"corrupt", corrupt},
 		{"trouble/cut", cut},
 		{"trouble/refuse", refuse},

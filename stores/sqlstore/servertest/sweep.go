@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	nguard "github.com/nguard-go/nguard/core"
 )
 
 // fill stores n sessions, the one of number i of the user i, that end at first + i nanoseconds.
@@ -80,7 +82,8 @@ func sweepPasses(t *testing.T, s Server) {
 	if err != nil || removed != rows-1 {
 		t.Fatalf("removed %d, %v; want all but the one that is locked", removed, err)
 	}
-	if left := all(t, db, `SELECT owner FROM nguard_epochs WHERE owner LIKE 'user%' ORDER BY owner`); fmt.Sprintf("%s", left) != "[user5000 user7000]" {
+	left := all(t, db, `SELECT owner FROM nguard_epochs WHERE owner LIKE 'user%' ORDER BY owner`)
+	if fmt.Sprintf("%s", left) != "[user5000 user7000]" {
 		t.Fatalf("the epochs %s are left; want that of the locked session, and the locked one", left)
 	}
 	if calls.Load() == 0 {
@@ -93,7 +96,61 @@ func sweepPasses(t *testing.T, s Server) {
 	if removed, err = store.Sweep(ctx, time.Now(), 2*rows); err != nil || removed != 1 {
 		t.Fatalf("removed %d, %v; want the one that was locked", removed, err)
 	}
-	if left := all(t, db, `SELECT owner FROM nguard_epochs WHERE owner LIKE 'user%'`); len(left) != 0 {
+	if left = all(t, db, `SELECT owner FROM nguard_epochs WHERE owner LIKE 'user%'`); len(left) != 0 {
 		t.Fatalf("the epochs %s are left", left)
+	}
+}
+
+// A sweep that drops the epoch of a user without sessions, and a login of that user at the same time: the epoch of
+// a session that was made is there.
+func sweepAndLogin(t *testing.T, s Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	db := s.Open(t).Open(t)
+	store := s.migrated(t, db)
+	for round := range 40 {
+		// The sweep's time is one at which every epoch was idle before the logins, and none is after them.
+		at := time.Now().Add(48 * time.Hour)
+		records := make([]*nguard.Record, 8)
+		for i := range records {
+			owner := fmt.Sprint("user", round, " ", i)
+			e, err := store.Bump(ctx, owner, nguard.BumpChange)
+			if err != nil {
+				t.Fatal(err)
+			}
+			records[i] = stamped(owner, e)
+			records[i].Expires, records[i].Idle = at.Add(time.Hour), 0
+		}
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for _, r := range records {
+			wg.Go(func() {
+				<-start
+				c, err := store.Create(ctx, r, gap(2))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if f, err := store.Load(ctx, c.Live); err != nil || f.User.Revoke != c.Stamp.Revoke {
+					t.Errorf("the epoch %+v of a session of %+v, %v", f.User, c.Stamp, err)
+				}
+			})
+		}
+		for range 2 {
+			wg.Go(func() {
+				<-start
+				if _, err := store.Sweep(ctx, at, 100); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		wg.Wait()
+		for _, r := range records {
+			list, err := store.List(ctx, r.Owner, "", 10)
+			if err != nil || len(list) != 1 || list[0].User.Revoke != r.Stamp.Revoke {
+				t.Fatalf("%d sessions of %s, %v", len(list), r.Owner, err)
+			}
+		}
 	}
 }
