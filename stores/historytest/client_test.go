@@ -53,9 +53,9 @@ func (cl *client) do(c call, fn func(ctx context.Context, r *result) error) {
 func (cl *client) call() (context.Context, context.CancelFunc) {
 	soon := func() time.Duration { return time.Duration(cl.rng.Int64N(int64(cl.h.setup.moment))) }
 	switch {
-	case cl.h.trouble == leaving && cl.rng.IntN(3) == 0:
+	case cl.h.trouble == leaving && cl.rng.IntN(cl.h.setup.every) == 0:
 		return context.WithTimeout(cl.h.ctx, soon())
-	case cl.h.trouble == cutting && cl.rng.IntN(24) == 0:
+	case cl.h.trouble == cutting && cl.rng.IntN(8*cl.h.setup.every) == 0:
 		wait := time.NewTimer(soon())
 		cl.h.cuts.Go(func() {
 			<-wait.C

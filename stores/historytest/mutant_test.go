@@ -30,9 +30,6 @@ func TestMutants(t *testing.T) {
 				case porcupine.Ok:
 				case porcupine.Illegal:
 					t.Logf("found in history %d", i+1)
-					if testing.Verbose() {
-						h.dump(t)
-					}
 					return
 				default:
 					t.Fatalf("seed %d: the check of a history says %s", first+i, got)

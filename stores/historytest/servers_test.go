@@ -27,7 +27,7 @@ func database(t *testing.T, d servicetest.Database, dialect *sqlstore.Dialect) s
 	u := viaProxy(t, d.Addr, func(addr string) store {
 		return migrated(t, servicetest.OpenSQL(t, d.Driver, d.Via(addr)), dialect)
 	})
-	u.moment = 2 * time.Millisecond
+	u.moment, u.every = 2*time.Millisecond, 6
 	return u
 }
 
@@ -52,7 +52,7 @@ func redisServer(t *testing.T) setup {
 		return s
 	})
 	u.byRow = true
-	u.moment = 300 * time.Microsecond
+	u.moment, u.every = 300*time.Microsecond, 3
 	return u
 }
 

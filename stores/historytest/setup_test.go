@@ -23,6 +23,9 @@ type setup struct {
 	cut func()
 	// moment is about as long as a call takes: what disturbs one happens within it.
 	moment time.Duration
+	// every says that one of so many calls is of somebody who leaves. Cuts are an eighth of that: each meets the
+	// calls of all clients. Where connections take long to make, there are fewer.
+	every int
 	// byRow says that a list reads one row after another, each at its own moment.
 	byRow bool
 	// near says that the store is in this process.

@@ -42,7 +42,7 @@ func sqlite(t *testing.T) setup {
 			"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(1000)"), sqlstore.SQLite)
 	}
 	u := several(open, open)
-	u.moment, u.near = 300*time.Microsecond, true
+	u.moment, u.every, u.near = 300*time.Microsecond, 3, true
 	return u
 }
 
