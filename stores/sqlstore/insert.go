@@ -61,16 +61,22 @@ func (b *rows) insert(ctx context.Context, r nguard.Row, record []byte, c nguard
 	if taken || n == 0 {
 		return nil, nguard.ErrConflict // the ID is taken; the next attempt draws another
 	}
-	leave := evict
 	if c.Replace != "" {
-		leave = append(evict[:len(evict):len(evict)], c.Replace)
-	}
-	for _, id := range leave {
-		if _, err := b.exec(ctx, opDelete, id, r.Owner); err != nil {
+		if _, err := b.exec(ctx, opDelete, c.Replace, r.Owner); err != nil {
 			return nil, err
 		}
 	}
-	return evict, nil
+	var ended []string
+	for _, id := range evict {
+		n, err := b.exec(ctx, opDelete, id, r.Owner)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 { // else somebody else has ended it since it was counted
+			ended = append(ended, id)
+		}
+	}
+	return ended, nil
 }
 
 // stands compares the version of the session to be replaced, which nobody changes between here and its

@@ -66,7 +66,7 @@ func (b *rows) txOnce(ctx context.Context, fn func(ctx context.Context) error, u
 		return true, nil
 	case b.dialect.refused(err):
 		return true, unavailable(err) // and rolled back
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case err == ctx.Err(), errors.Is(err, sql.ErrTxDone):
 		return true, unavailable(err) // database/sql saw the end of ctx and rolled back instead
 	default:
 		return true, unknown(err)
