@@ -280,38 +280,14 @@ func (cl *client) epoch() {
 	})
 }
 
-// list is one call where all of it is of one moment. Where it is not, it is as good as one Find of each session
-// that was there before: somebody who was there all the time is not left out.
 func (cl *client) list() {
-	if !cl.h.setup.byRow {
-		cl.do(call{kind: list}, func(ctx context.Context, r *result) error {
-			all, err := cl.List(ctx, cl.h.owner, "", 1000)
-			for _, f := range all {
-				cl.saw(r, f)
-			}
-			return err
-		})
-		return
-	}
-	missing := cl.h.names()
-	from := cl.h.clock.Add(1)
-	ctx, cancel := cl.call()
-	defer cancel()
-	all, err := cl.List(ctx, cl.h.owner, "", 1000)
-	to := cl.h.clock.Add(1)
-	if err != nil {
-		cl.record(call{kind: list}, result{}, err, from, to)
-		return
-	}
-	for _, f := range all {
-		r := result{}
-		cl.saw(&r, f)
-		cl.record(call{kind: find, name: f.Device}, r, nil, from, to)
-		delete(missing, f.Device)
-	}
-	for name := range missing {
-		cl.record(call{kind: find, name: name}, result{}, nguard.ErrNoSession, from, to)
-	}
+	cl.do(call{kind: list}, func(ctx context.Context, r *result) error {
+		all, err := cl.List(ctx, cl.h.owner, "", 1000)
+		for _, f := range all {
+			cl.saw(r, f)
+		}
+		return err
+	})
 }
 
 // pick returns one of the sessions that this client has seen.

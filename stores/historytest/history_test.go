@@ -85,17 +85,6 @@ func (h *history) learn(f nguard.Found) {
 	}
 }
 
-// names returns what the sessions that somebody knows of are called.
-func (h *history) names() map[string]bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	all := map[string]bool{}
-	for _, k := range h.keys {
-		all[k.name] = true
-	}
-	return all
-}
-
 func (h *history) key(rng *rand.Rand) (key, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -51,7 +51,6 @@ func redisServer(t *testing.T) setup {
 		}
 		return s
 	})
-	u.byRow = true
 	u.moment, u.every = 300*time.Microsecond, 3
 	return u
 }

@@ -26,8 +26,6 @@ type setup struct {
 	// every says that one of so many calls is of somebody who leaves. Cuts are an eighth of that: each meets the
 	// calls of all clients. Where connections take long to make, there are fewer.
 	every int
-	// byRow says that a list reads one row after another, each at its own moment.
-	byRow bool
 	// near says that the store is in this process.
 	near bool
 	// caps says that each history has a cap: more of the calls are logins.

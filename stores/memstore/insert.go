@@ -42,12 +42,26 @@ func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) ([]string
 		b.remove(s, nil)
 		return nil, err
 	}
-	var ids []string
-	for _, s := range evict {
-		ids = append(ids, b.look(s).ID)
-		b.remove(s, nil)
+	return b.out(evict), nil
+}
+
+// out removes all of them in one step: nobody finds one of them gone and one that is to go alive after it.
+func (b *rows) out(all []*session) (ids []string) {
+	var taken [shards]bool
+	for _, s := range all {
+		taken[s.shard] = true
 	}
-	return ids, nil
+	for i := range taken {
+		if taken[i] {
+			b.ids[i].mu.Lock()
+			defer b.ids[i].mu.Unlock()
+		}
+	}
+	for _, s := range all {
+		ids = append(ids, s.rec.ID)
+		b.ids[s.shard].cut(s)
+	}
+	return ids
 }
 
 // replaced removes the session that the new one takes the place of. Its version is compared in the same

@@ -13,7 +13,8 @@ import (
 // rows is the nguard.Backend. A session lies in the shard of its ID and is linked to its owner, who
 // lies in the shard of the owner's name.
 //
-// The order of locks is: one owner shard, then one ID shard. Nobody holds two of a kind. An owner
+// The order of locks is: one owner shard, then one ID shard. Only a login that ends several sessions holds
+// more than one of a kind: their ID shards, taken in the order of their numbers. An owner
 // shard guards its owners and their lists: rows come and go under its lock, so caps and revocation
 // are one step. An ID shard guards what its sessions contain. Get takes the ID shard alone and reads
 // the epoch through an atomic pointer while it holds it: row and epoch are of one moment.
@@ -162,14 +163,18 @@ func (b *rows) remove(s *session, dead func(*session) bool) bool {
 	sh := &b.ids[s.shard]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	id := s.rec.ID
-	if sh.m[id] != s || (dead != nil && !dead(s)) {
+	if sh.m[s.rec.ID] != s || (dead != nil && !dead(s)) {
 		return false
 	}
-	delete(sh.m, id)
+	sh.cut(s)
+	return true
+}
+
+// cut takes s out of the shard, whose lock is held, and its owner's list.
+func (sh *idShard) cut(s *session) {
+	delete(sh.m, s.rec.ID)
 	sh.due.drop(s)
 	s.owner.unlink(s)
-	return true
 }
 
 // ended turns the end of ctx into the error of an unreachable store.

@@ -70,62 +70,46 @@ func rowOf(route [nguard.RouteLen]byte, id string, v any) (r nguard.Row, stored 
 	return r, true, nil
 }
 
-// Rows asks for the names first and for the rows of the page then, so that a page costs what is on it. Each row
-// is of one moment with the epoch that it came with, and the first of these is the one returned: a session that
-// changed in between looks as if it had to look its user up, never the other way round.
+// Rows asks for the names first and then, in one step, for the rows of the page and the names again, so that a
+// page costs what is on it and is still of one moment: where the names have changed in between, it asks for the
+// page that follows from the new ones. Else a login that ends one session and begins another could make a person
+// who has one at every moment see none.
 func (b *rows) Rows(ctx context.Context, owner, after string, n int) ([]nguard.Row, nguard.Epoch, error) {
 	route := routeOf(owner)
-	ids, err := b.ids(ctx, b.key(route), after)
-	if err != nil {
-		return nil, nguard.Epoch{}, err
-	}
-	var list []nguard.Row
-	var e nguard.Epoch
-	var known bool
-	for len(ids) > 0 && len(list) < n {
-		page := ids[:min(len(ids), n-len(list))]
-		ids = ids[len(page):]
-		fields := []string{"e"}
+	key := b.key(route)
+	page, err := b.page(b.client.HKeys(ctx, key), after, n)
+	for err == nil {
+		fields := make([]string, 0, 1+len(page))
+		fields = append(fields, "e")
 		for _, id := range page {
 			fields = append(fields, "s"+id)
 		}
-		v, err := b.read(ctx, b.key(route), fields...)
+		var values *redis.SliceCmd
+		var names *redis.StringSliceCmd
+		if err = ctx.Err(); err != nil {
+			return nil, nguard.Epoch{}, unavailable(err)
+		}
+		_, err = b.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			values, names = p.HMGet(ctx, key, fields...), p.HKeys(ctx, key)
+			return nil
+		})
 		if err != nil {
-			return nil, nguard.Epoch{}, err
+			b.lost(err)
+			return nil, nguard.Epoch{}, failed(err)
 		}
-		was, found, err := epoch(v[0], time.Now())
-		if err != nil {
-			return nil, nguard.Epoch{}, err
+		var now []string
+		if now, err = b.page(names, after, n); err == nil && slices.Equal(now, page) {
+			return b.listed(ctx, owner, route, page, values.Val())
 		}
-		if !found {
-			break // the hash has gone meanwhile, and all rows with it
-		}
-		if !known {
-			e, known = was, true
-		}
-		for i, id := range page {
-			r, stored, err := rowOf(route, id, v[1+i])
-			if err != nil {
-				return nil, nguard.Epoch{}, err
-			}
-			if stored { // else it has gone meanwhile
-				list = append(list, r)
-			}
-		}
+		page = now
 	}
-	if !known {
-		e, err = b.Epoch(ctx, owner)
-	}
-	return list, e, err
+	return nil, nguard.Epoch{}, err
 }
 
-// ids are those of a user's sessions above after, in their order. They are ordered here, since Redis would do it
-// by its locale.
-func (b *rows) ids(ctx context.Context, key, after string) ([]string, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, unavailable(err)
-	}
-	names, err := b.client.HKeys(ctx, key).Result()
+// page is which of a user's sessions a list begins with: the first n above after. They are ordered here, since
+// Redis would do it by its locale.
+func (b *rows) page(cmd *redis.StringSliceCmd, after string, n int) ([]string, error) {
+	names, err := cmd.Result()
 	if err != nil {
 		b.lost(err)
 		return nil, failed(err)
@@ -137,7 +121,29 @@ func (b *rows) ids(ctx context.Context, key, after string) ([]string, error) {
 		}
 	}
 	slices.Sort(ids)
-	return ids, nil
+	return ids[:min(len(ids), max(n, 0))], nil
+}
+
+// listed reads what was found: the epoch, and a row for each of the page.
+func (b *rows) listed(ctx context.Context, owner string, route [nguard.RouteLen]byte, page []string, values []any) ([]nguard.Row, nguard.Epoch, error) {
+	e, found, err := epoch(values[0], time.Now())
+	if err == nil && !found {
+		e, err = b.Epoch(ctx, owner)
+	}
+	if err != nil {
+		return nil, nguard.Epoch{}, err
+	}
+	list := make([]nguard.Row, 0, len(page))
+	for i, id := range page {
+		r, stored, err := rowOf(route, id, values[1+i])
+		if err != nil {
+			return nil, nguard.Epoch{}, err
+		}
+		if stored {
+			list = append(list, r)
+		}
+	}
+	return list, e, nil
 }
 
 func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) ([]string, error) {
