@@ -43,6 +43,7 @@ type Cookie struct {
 type cookieCodec struct {
 	name, attributes string
 	secure           bool
+	parts            []string // names, the first included, when a token may need several cookies; else nil
 }
 
 func newCookieCodec(c Cookie) (*cookieCodec, error) {
@@ -83,24 +84,48 @@ func newCookieCodec(c Cookie) (*cookieCodec, error) {
 
 const tokenChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
-// line is the Set-Cookie value that gives the browser a token. Only remembered sessions carry a
-// lifetime; the server's own deadline rules in any case.
-func (c *cookieCodec) line(token string, s *Session, now time.Time) string {
+// line is the Set-Cookie value that gives the browser a value of this name. Only remembered sessions carry
+// a lifetime; the server's own deadline rules in any case.
+func (c *cookieCodec) line(name, value string, s *Session, now time.Time) string {
 	if !s.Remembered() {
-		return c.name + "=" + token + c.attributes
+		return name + "=" + value + c.attributes
 	}
 	left := s.Expires().Sub(now)
 	const longest = 400 * 24 * time.Hour // browsers cut it there (RFC 6265bis)
 	if left > longest {
 		left = longest
 	}
-	return fmt.Sprintf("%s=%s%s; Max-Age=%d; Expires=%s", c.name, token, c.attributes,
+	return fmt.Sprintf("%s=%s%s; Max-Age=%d; Expires=%s", name, value, c.attributes,
 		int64(left/time.Second), now.Add(left).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 }
 
 // clear is the line that browsers obey as a deletion: name, Path, Domain and Secure as they were set.
-func (c *cookieCodec) clear() string {
-	return c.name + "=" + c.attributes + "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+func (c *cookieCodec) clear(name string) string {
+	return name + "=" + c.attributes + "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+}
+
+// give hands a token to the browser, in one cookie or in several.
+func (c *cookieCodec) give(x Exchange, token string, s *Session, now time.Time) {
+	if c.parts == nil {
+		x.SetCookie(c.name, c.line(c.name, token, s, now))
+		return
+	}
+	values := splitToken(token)
+	for i, name := range c.parts { // all of them, each time: nothing of an earlier token is left standing
+		if i < len(values) {
+			x.SetCookie(name, c.line(name, values[i], s, now))
+		} else {
+			x.SetCookie(name, c.clear(name))
+		}
+	}
+}
+
+// take takes the token from the browser.
+func (c *cookieCodec) take(x Exchange) {
+	x.SetCookie(c.name, c.clear(c.name))
+	for _, name := range c.parts {
+		x.SetCookie(name, c.clear(name))
+	}
 }
 
 // maxCookieHeader bounds how many bytes of Cookie lines are looked at, and how many pairs.
@@ -113,6 +138,7 @@ const (
 type shown struct {
 	value    string
 	several  bool // two different values: nobody can know which is the victim's (checklist C7)
+	broken   bool // parts of a token that do not make one (checklist C15)
 	tooLarge bool
 }
 
@@ -120,6 +146,9 @@ type shown struct {
 // that a sibling host can set are not taken for it (checklist C8). An empty value is no cookie. Nothing
 // is decoded: a token has one spelling.
 func (c *cookieCodec) read(lines []string) (s shown) {
+	if c.parts != nil {
+		return c.readParts(lines)
+	}
 	size, pairs := 0, 0
 	for _, line := range lines {
 		if size += len(line); size > maxCookieHeader {

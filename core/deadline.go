@@ -48,9 +48,11 @@ func (g *Guard) trace(ctx context.Context, op string) (span context.Context, don
 	}
 }
 
-// answers are the errors that a collaborator gives on purpose.
+// answers are the errors that a collaborator gives on purpose. What a store does not support will not be
+// over later, as an outage is.
 var answers = []error{ErrNoSession, ErrConflict, ErrTooMany, ErrMalformed, ErrCorrupt, ErrNoUser, ErrLastAdmin,
-	ErrBadCredentials, ErrMissingCredentials, ErrDenied, ErrInvalid, ErrTooLarge, ErrUnavailable, ErrLimited, ErrNoUsableField, ErrHook}
+	ErrBadCredentials, ErrMissingCredentials, ErrDenied, ErrInvalid, ErrTooLarge, ErrUnavailable, ErrLimited, ErrNoUsableField, ErrHook,
+	errors.ErrUnsupported}
 
 func asAnswer(op string, err error) error {
 	if err == nil {

@@ -156,6 +156,9 @@ func New(c Config) (*Guard, error) {
 	if g.cookie, err = newCookieCodec(c.Cookie); err != nil {
 		return nil, err
 	}
+	if err := g.cookie.fit(c.Store); err != nil {
+		return nil, err
+	}
 	for _, p := range c.Proxies {
 		if !p.IsValid() || p.Bits() == 0 {
 			return nil, fmt.Errorf("nguard: Config.Proxies: %v trusts everybody: name the proxies' own networks", p)

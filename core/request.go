@@ -85,7 +85,7 @@ func (g *Guard) Begin(x Exchange) (*Request, error) {
 	r.ctx = requestContext{x.Context(), r}
 	x.AddHeader("Vary", "Cookie")
 	in := g.cookie.read(x.Header("Cookie"))
-	if err := g.origins.check(x, r.line, in.value != "" || in.tooLarge); err != nil {
+	if err := g.origins.check(x, r.line, in.value != "" || in.tooLarge || in.broken); err != nil {
 		x.AddHeader("Vary", "Origin, Sec-Fetch-Site")
 		g.observe(&r.ctx, Event{Name: EventCSRF, Outcome: Denied, Action: "origin", Reason: "cross-origin write"})
 		return r, err
@@ -119,6 +119,11 @@ func (r *Request) open(in shown) {
 		g.observe(&r.ctx, Event{Name: EventInputInvalid, Outcome: Failure, Action: "load", Reason: "two session cookies"})
 		r.clearCookie()
 		return
+	case in.broken:
+		// As with two values: what is left of several tokens is none, and goes (checklist C15).
+		g.observe(&r.ctx, Event{Name: EventInputInvalid, Outcome: Failure, Action: "load", Reason: "parts of different session cookies"})
+		r.clearCookie()
+		return
 	case in.tooLarge:
 		g.observe(&r.ctx, Event{Name: EventInputInvalid, Outcome: Failure, Action: "load", Reason: "too many cookies"})
 		return
@@ -139,6 +144,9 @@ func (r *Request) open(in shown) {
 	}
 	r.x.SetHeader(VersionHeader, versionOf(r.live))
 	if f.Live != in.value {
+		// A successor, or what a store that keeps values in the cookie has sealed anew: with the current key, or
+		// because bookkeeping fell due. A safe method carries it too, since it takes nothing away: what the
+		// browser showed stays valid as long as it was.
 		r.setCookie()
 	}
 }
@@ -309,12 +317,12 @@ func (r *Request) attach(ctx context.Context) context.Context {
 // this name is replaced, and nothing with it is kept by a cache (ASVS 14.2.2).
 func (r *Request) setCookie() {
 	s := &Session{rec: r.found.Record, seen: r.found.LastSeen}
-	r.x.SetCookie(r.g.cookie.name, r.g.cookie.line(r.found.Live, s, r.g.now()))
+	r.g.cookie.give(r.x, r.found.Live, s, r.g.now())
 	r.x.SetHeader("Cache-Control", "no-store")
 }
 
 func (r *Request) clearCookie() {
-	r.x.SetCookie(r.g.cookie.name, r.g.cookie.clear())
+	r.g.cookie.take(r.x)
 	r.x.SetHeader("Cache-Control", "no-store")
 }
 

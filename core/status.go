@@ -43,6 +43,7 @@ var statuses = []struct {
 	{ErrNoSession, Answer{401, "no_session", "You are not signed in."}},
 	{ErrConflict, Answer{409, "conflict", "Somebody else has changed this in the meantime."}},
 	{ErrMalformed, Answer{400, "malformed", "The request is malformed."}},
+	{errors.ErrUnsupported, Answer{501, "unsupported", "This cannot be done here."}},
 }
 
 // Status maps an error to its answer. What is not in the table is a fault of the program: 500, with

@@ -70,7 +70,7 @@ var caps = []rule{
 			limit.Replace, limit.Version, limit.Now = c.ID, c.Version, k.now
 			_, err := k.Store.Create(k.ctx, k.record("ada"), limit)
 			k.is(err, nguard.ErrConflict)
-			k.alike(k.load(c.Live), f)
+			k.alike(k.load(f.Live), f)
 			k.live([]nguard.Created{c}, 1)
 		}
 		d := k.create(k.record("ada"), nguard.Cap{Max: 1, Replace: c.ID, Version: f.Version, Now: k.now})

@@ -123,7 +123,7 @@ var epochs = []rule{
 		// The writer bumps, then stamps: at each moment the stamp is the epoch, or the one before it.
 		c := k.login("ada")
 		var done atomic.Bool
-		order := map[int64]int{c.Stamp.Change: 0}
+		order := map[int64]int{c.Stamp.Revoke: 0}
 		var loads [][2]int64
 		k.together(2, func(i int) error {
 			if i == 1 {
@@ -132,19 +132,19 @@ var epochs = []rule{
 					if err != nil {
 						return err
 					}
-					loads = append(loads, [2]int64{f.Stamp.Change, f.User.Change})
+					loads = append(loads, [2]int64{f.Stamp.Revoke, f.User.Revoke})
 				}
 				return nil
 			}
 			defer done.Store(true)
 			f := c.Found
 			for n := range 200 {
-				e, err := k.epochs().Bump(k.ctx, "ada", nguard.BumpChange)
+				e, err := k.epochs().Bump(k.ctx, "ada", nguard.BumpChange|nguard.BumpRevoke)
 				if err != nil {
 					return err
 				}
-				order[e.Change] = n + 1
-				f, err = k.Store.Replace(k.ctx, f, next(f, k.now, func(r *nguard.Record) { r.Stamp.Change = e.Change }), false)
+				order[e.Revoke] = n + 1
+				f, err = k.Store.Replace(k.ctx, f, next(f, k.now, func(r *nguard.Record) { r.Stamp = e }), false)
 				if err != nil {
 					return err
 				}

@@ -97,12 +97,14 @@ var keys = []rule{
 			k.create(k.record("eve"), nguard.Cap{Max: 1, EvictOldest: true, Replace: evil, Now: k.now})
 		}
 		k.alike(k.load(c.Live), c.Found)
+		live := c.Live
 		for i, evil := range owners {
-			f := k.replace(k.load(c.Live), false, func(r *nguard.Record) {
+			f := k.replace(k.load(live), false, func(r *nguard.Record) {
 				r.User.Role, r.User.Name, r.Device, r.IP = evil, evil, evil, evil
 				r.Data = map[string]any{evil: evil, fmt.Sprint(i): evil}
 			})
-			k.alike(k.load(c.Live), f)
+			live = k.kept(live, f)
+			k.alike(k.load(live), f)
 		}
 	}},
 }

@@ -65,6 +65,40 @@ func (k *kit) touch(f nguard.Found, at time.Time) nguard.Found {
 	return f
 }
 
+// kept checks the token after a Replace without rotation, and returns the one to go on with: the same, or
+// where tokens hold the values a new one.
+func (k *kit) kept(token string, f nguard.Found) string {
+	k.Helper()
+	if (f.Live == token) == k.Sealed {
+		k.Fatalf("the token %q became %q", token, f.Live)
+	}
+	return f.Live
+}
+
+// leads says whether a token is the one that is wanted, or where tokens hold the values, one of those that
+// lead to the same session as the current one.
+func (k *kit) leads(token, want string) bool {
+	k.Helper()
+	if !k.Sealed || token == "" || want == "" {
+		return token == want
+	}
+	f, g := k.load(token), k.load(want)
+	return f.Match == nguard.Current && g.Match == nguard.Current && f.ID == g.ID
+}
+
+// listed checks what Find and List return: the session as it was loaded, or where tokens hold the values,
+// all the rest of it.
+func (k *kit) listed(got, want nguard.Found) {
+	k.Helper()
+	want.Match, want.Live = nguard.ByID, ""
+	if k.Sealed {
+		row := *want.Record
+		row.User, row.Data = nguard.User{ID: row.User.ID}, nil
+		want.Record = &row
+	}
+	k.alike(got, want)
+}
+
 // replace stores the next version of f's record, changed by change if that is not nil.
 func (k *kit) replace(f nguard.Found, rotate bool, change func(*nguard.Record)) nguard.Found {
 	k.Helper()

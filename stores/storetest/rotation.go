@@ -19,13 +19,20 @@ var rotation = []rule{
 	{"rotate/previous", "the previous token stays valid and leads everybody who shows it to the one successor (P5)", func(k *kit) {
 		c := k.login("ada")
 		f := k.replace(k.load(c.Live), true, nil)
-		k.together(20, func(int) error {
+		live := make([]string, 20)
+		k.together(len(live), func(i int) error {
 			g, err := k.Store.Load(k.ctx, c.Live)
-			if err == nil && (g.Match != nguard.Previous || g.Live != f.Live || g.Version != f.Version) {
-				err = fmt.Errorf("got match %d, live %q, version %d", g.Match, g.Live, g.Version)
+			if err == nil && (g.Match != nguard.Previous || g.Version != f.Version) {
+				err = fmt.Errorf("got match %d, version %d", g.Match, g.Version)
 			}
+			live[i] = g.Live
 			return err
 		})
+		for _, l := range live {
+			if !k.leads(l, f.Live) {
+				k.Fatalf("got live %q, want %q", l, f.Live)
+			}
+		}
 	}},
 	{"rotate/race", "of 20 rotations at once one succeeds, and all callers are led to its successor (K1)", func(k *kit) {
 		c := k.login("ada")
@@ -48,7 +55,7 @@ var rotation = []rule{
 			return nil
 		})
 		for _, l := range live {
-			if l != live[0] || l == c.Live {
+			if !k.leads(l, live[0]) || l == c.Live {
 				k.Fatalf("got the successors %q", live)
 			}
 		}
@@ -66,7 +73,7 @@ var rotation = []rule{
 			if want == nguard.Spent {
 				live = ""
 			}
-			if f.Match != want || f.Live != live {
+			if f.Match != want || !k.leads(f.Live, live) {
 				k.Fatalf("got match %d, live %q; want %d, %q", f.Match, f.Live, want, live)
 			}
 		}
@@ -77,7 +84,7 @@ var rotation = []rule{
 		late := k.now.Add(30 * time.Minute)
 		k.touch(k.load(t0), late)
 		f := k.load(t0)
-		if f.Match != nguard.Previous || f.Live != t1 || !f.SeenAt.IsZero() {
+		if f.Match != nguard.Previous || !k.leads(f.Live, t1) || !f.SeenAt.IsZero() {
 			k.Fatalf("got match %d, live %q, seen %v", f.Match, f.Live, f.SeenAt)
 		}
 		k.at("LastSeen", f.LastSeen, late)
@@ -86,10 +93,14 @@ var rotation = []rule{
 		t0 := k.login("ada").Live
 		t1 := k.replace(k.load(t0), true, nil).Live
 		f := k.replace(k.load(t0), false, func(r *nguard.Record) { r.User.Name = "changed" })
-		if f.Match != nguard.Previous || f.Live != t1 {
+		if f.Match != nguard.Previous || !k.leads(f.Live, t1) {
 			k.Fatalf("got match %d, live %q", f.Match, f.Live)
 		}
-		k.alike(k.load(t0), f)
+		if k.Sealed {
+			k.same(k.load(f.Live).Record, f.Record) // t0 holds the values from before
+		} else {
+			k.alike(k.load(t0), f)
+		}
 		if g := k.load(t1); g.Match != nguard.Current || g.Live != t1 || g.User.Open != 0 || !g.SeenAt.IsZero() {
 			k.Fatalf("got match %d, live %q, seen %v", g.Match, g.Live, g.SeenAt)
 		}

@@ -20,6 +20,10 @@ type Harness struct {
 	// Dump returns every value that is stored, as somebody who stole the disk would find it. Nil when
 	// there is no looking into it: its cases are skipped.
 	Dump func(t *testing.T) [][]byte
+	// Sealed says that a token holds the session's values: each Replace gives a new one, an older one leads to
+	// the same session with the values that it holds, and Find and List return none. A record of 64 KiB is
+	// too large for it.
+	Sealed bool
 }
 
 // Option changes what Run does.

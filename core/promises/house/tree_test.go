@@ -236,6 +236,10 @@ var cryptography = map[string][]string{
 	"crypto/subtle": nil,
 	// Not for secrets: pauses between retries, and days that are simulated. Each place is named.
 	"math/rand/v2": {"core", "stores/sqlstore", "adapters/adaptertest"},
+	// Sealed cookies.
+	"crypto/cipher":                        {"stores/cookiestore"},
+	"crypto/hkdf":                          {"stores/cookiestore"},
+	"golang.org/x/crypto/chacha20poly1305": {"stores/cookiestore"},
 	// Hashes of passwords are the application's; the example shows how.
 	"golang.org/x/crypto/argon2": {"examples/adminpanel"},
 }

@@ -1,0 +1,46 @@
+// Package cookiestore keeps sessions in the cookie itself, sealed, and next to nothing on the server.
+//
+//	keys, err := cookiestore.NewRing(secret) // 32 random bytes or more, the same in every process
+//	store, err := cookiestore.New(cookiestore.Config{Keys: keys, Companion: rows})
+//	guard, err := nguard.New(nguard.Config{Store: store, Waive: []nguard.Promise{nguard.NoLostUpdate}})
+//
+// A browser can neither read nor change such a cookie, nor use it under another name or for another
+// application. It is encrypted and authenticated with XChaCha20-Poly1305, under keys derived from the ring's
+// secrets by HKDF; a [Ring] changes its keys while the program runs.
+//
+// # With a companion
+//
+// The companion is any other store of nguard. It keeps one small row per session, with everything but the
+// values: who, since when, until when, which token, and the epochs of users. So a session that was logged
+// out, revoked or stolen is dead at its next request, role changes reach every session of the person, tokens
+// rotate, sessions are listed and capped, exactly as with the companion alone. What is saved is the room
+// that values take on the server; the read of a row stays.
+//
+// What it cannot do is promise that no update is lost ([nguard.NoLostUpdate], P1), because each browser
+// brings the values along:
+//
+//   - Of two requests at once that change different fields, the cookie that arrives last wins for both.
+//   - Whoever keeps an older cookie of a live session can put its free fields back: a theme, a cart, a
+//     counter. Never authority, nor anything else of the users table: the row and the epoch rule there. What
+//     must not be put back, such as a count of attempts, does not belong into a session of this kind.
+//   - Jobs ([nguard.Guard.Update]) can end sessions and change users, but not the values of somebody's session:
+//     errors.ErrUnsupported.
+//
+// # Without one
+//
+// With a nil Companion nothing is kept on the server, and next to nothing can be promised: a cookie is
+// valid until it expires, whatever happens in between. Logout clears the browser's cookie; a copy of it
+// lives on. Nobody can log out everywhere: RevokeUser, EndOthers and Sessions are errors that wrap
+// errors.ErrUnsupported, never a silent success. There are no lists and no caps, and a stolen cookie is not
+// noticed. What holds is that roles, permissions and whether the person is disabled are looked up in
+// Config.Users once a minute ([Config].Recheck), and that nobody can forge or read a cookie. nguard.New
+// wants every one of these promises waived by name. Use it for what is short-lived and harmless.
+//
+// # Size
+//
+// Browsers keep 4096 bytes of a cookie. A session that does not fit into Config.MaxSize is
+// [nguard.ErrTooLarge], before anything is written, and the one before stays in force. Up to 12 KiB can be had
+// by a larger MaxSize: the value is then spread over several cookies, which count or fall together.
+//
+// Two guards may use one store when their Namespace differs and their cookie has the same name.
+package cookiestore

@@ -1,0 +1,97 @@
+package cookiestore
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	nguard "github.com/nguard-go/nguard/core"
+)
+
+// A sealed value is base64url(version 1 | key ID 4 | nonce 24 | ciphertext), without padding or spare bits:
+// it has one spelling. The cipher is XChaCha20-Poly1305, whose nonces are long enough to be drawn at random
+// without counting messages (AES-GCM's are safe for 2^32 of them under one key). Nothing is compressed, so
+// that no length tells of a secret beside what somebody chose, and nothing inflates (checklist C17).
+const (
+	format   = 1
+	keyIDLen = 4
+	nonceLen = chacha20poly1305.NonceSizeX
+	headLen  = 1 + keyIDLen + nonceLen
+	tagLen   = chacha20poly1305.Overhead
+)
+
+var encoding = base64.RawURLEncoding.Strict()
+
+// nonce is drawn before the companion is written to: afterwards nothing may fail (ASVS 11.5.1: there is no
+// fallback when the system has no randomness).
+type nonce [nonceLen]byte
+
+func draw() (n nonce, err error) {
+	if _, err := io.ReadFull(rand.Reader, n[:]); err != nil {
+		return n, fmt.Errorf("cookiestore: no randomness for a nonce: %w", err)
+	}
+	return n, nil
+}
+
+// box seals for one purpose, one cookie and one audience.
+type box struct {
+	ring    *Ring
+	purpose purpose
+	bound   []byte // what a value is bound to besides its key (checklist B8, C13)
+}
+
+func newBox(ring *Ring, p purpose, audience, cookie string) box {
+	b := []byte{format}
+	for _, s := range []string{p.String(), audience, cookie} {
+		b = lengthened(b, s) // or "a" and "bc" would be bound like "ab" and "c"
+	}
+	return box{ring, p, b}
+}
+
+func lengthened(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// to binds what is sealed to one more thing.
+func (b box) to(s string) box {
+	b.bound = lengthened(append([]byte(nil), b.bound...), s)
+	return b
+}
+
+// sealedLen is the length of a sealed value of n bytes.
+func sealedLen(n int) int { return encoding.EncodedLen(headLen + n + tagLen) }
+
+func (b box) seal(n nonce, plain []byte) string {
+	k := b.ring.current()
+	raw := make([]byte, 0, headLen+len(plain)+tagLen)
+	raw = append(raw, format)
+	raw = append(raw, k.id[:]...)
+	raw = append(raw, n[:]...)
+	return encoding.EncodeToString(k.aeads[b.purpose].Seal(raw, n[:], plain, b.bound))
+}
+
+// open is the inverse of seal. Whatever is wrong with a value it was never issued, or not for here, or with
+// a key that is gone: ErrMalformed, and nothing tells which (checklist C1 to C3, C10, C13, C14).
+func (b box) open(value string) (plain []byte, old bool, err error) {
+	// The decoder skips line ends, wherever they stand; the lengths find what it has skipped.
+	if len(value) < sealedLen(0) || len(value) > nguard.MaxCookieToken || len(value)%4 == 1 {
+		return nil, false, nguard.ErrMalformed
+	}
+	raw := make([]byte, encoding.DecodedLen(len(value)))
+	if n, err := encoding.Decode(raw, []byte(value)); err != nil || n != len(raw) || raw[0] != format {
+		return nil, false, nguard.ErrMalformed
+	}
+	k, old := b.ring.find(raw[1 : 1+keyIDLen])
+	if k == nil {
+		return nil, false, nguard.ErrMalformed
+	}
+	sealed := raw[headLen:]
+	if plain, err = k.aeads[b.purpose].Open(sealed[:0], raw[1+keyIDLen:headLen], sealed, b.bound); err != nil {
+		return nil, false, nguard.ErrMalformed
+	}
+	return plain, old, nil
+}
