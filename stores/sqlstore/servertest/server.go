@@ -1,0 +1,119 @@
+package servertest
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
+)
+
+// Server is a kind of server, and the words that differ between them.
+type Server struct {
+	// Dialect is what is tested.
+	Dialect *sqlstore.Dialect
+	// Open makes an empty place for tables.
+	Open func(t testing.TB) servicetest.Database
+	// Bind writes the argument of number n, from 1.
+	Bind func(n int) string
+	// Tables asks for the names of all tables, and Columns for those of the columns of the table that its
+	// argument names.
+	Tables, Columns string
+}
+
+// Harness is the suite's, with one handle for the store and another for its peer.
+func (s Server) Harness(t *testing.T) storetest.Harness {
+	place := s.Open(t)
+	db := place.Open(t)
+	return storetest.Harness{
+		Store: s.migrated(t, db),
+		Peer:  func(t *testing.T) nguard.Store { return s.migrated(t, place.Open(t)) },
+		Dump:  func(t *testing.T) [][]byte { return s.dump(t, db) },
+	}
+}
+
+// migrated returns a store on a handle, with its tables.
+func (s Server) migrated(t testing.TB, db *sql.DB) *sqlstore.Store {
+	t.Helper()
+	store := sqlstore.New(db, s.Dialect)
+	if err := store.Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// dump returns every value of every table.
+func (s Server) dump(t *testing.T, db *sql.DB) (values [][]byte) {
+	t.Helper()
+	for _, table := range all(t, db, s.Tables) {
+		for _, column := range all(t, db, s.Columns, string(table)) {
+			values = append(values, all(t, db, `SELECT `+string(column)+` FROM `+string(table))...)
+		}
+	}
+	return values
+}
+
+// all returns the values of a column.
+func all(t testing.TB, db *sql.DB, query string, args ...any) (list [][]byte) {
+	t.Helper()
+	rs, err := db.Query(query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rs.Close()
+	for rs.Next() {
+		var v []byte
+		if err := rs.Scan(&v); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, v)
+	}
+	if err := rs.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// record returns a record of a session that begins now.
+func record(t testing.TB, s *sqlstore.Store, owner string) *nguard.Record {
+	t.Helper()
+	e, err := s.Epoch(context.Background(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stamped(owner, e)
+}
+
+func stamped(owner string, e nguard.Epoch) *nguard.Record {
+	now := time.Now().UTC()
+	return &nguard.Record{
+		Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now,
+		Expires: now.Add(24 * time.Hour), Idle: time.Hour,
+		Stamp: nguard.Epoch{Change: e.Change, Revoke: e.Revoke},
+		User: nguard.User{ID: owner, Name: "Ada Lovelace", Email: "ada@example.com", Role: "user",
+			Data: map[string]any{"theme": "dark", "language": "en"}},
+		Data:   map[string]any{"visits": int64(7)},
+		Device: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", IP: "192.0.2.1",
+		Methods: []string{"password"}, Level: 1,
+	}
+}
+
+func login(t testing.TB, s *sqlstore.Store, owner string) nguard.Created {
+	t.Helper()
+	c, err := s.Create(context.Background(), record(t, s, owner), nguard.Cap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// next is the next version of what was found.
+func next(f nguard.Found) *nguard.Record {
+	r := *f.Record
+	r.Version++
+	return &r
+}
