@@ -167,7 +167,7 @@ func parseRouted(s string) (t routed, d digest, ok bool) {
 
 // mask hides a route, or uncovers a hidden one.
 func (t *token) mask(r route) route {
-	const label = "nguard route"
+	const label = "masked:" // 7 bytes, as in hash
 	var buf [len(label) + locatorLen + secretLen]byte
 	copy(buf[:], label)
 	copy(buf[len(label):], t.raw[:])

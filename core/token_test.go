@@ -124,7 +124,7 @@ func fixedRouted() routed {
 // TestRoutedForm pins the form of routed tokens, as TestTokenForm does that of others.
 func TestRoutedForm(t *testing.T) {
 	tok := fixedRouted()
-	mask := sha256.Sum256(append([]byte("nguard route"), tok.raw[:]...))
+	mask := sha256.Sum256(append([]byte("masked:"), tok.raw[:]...))
 	raw := append([]byte{}, tok.raw[:]...)
 	for i, b := range tok.route {
 		raw = append(raw, b^mask[i])

@@ -1,4 +1,4 @@
-// Package redisstore keeps sessions in Redis 6.2 or later, Valkey, or a Redis Cluster, by the client
+// Package redisstore keeps sessions in Redis 7 or later, Valkey, or a cluster of them, by the client
 // github.com/redis/go-redis/v9:
 //
 //	options, err := redisstore.Options("redis://127.0.0.1:6379")
@@ -36,7 +36,7 @@
 //   - Memory: use maxmemory-policy noeviction, or leave room. When a user's hash is evicted or flushed, the
 //     sessions and the epoch in it go together: the user is logged out (401), a new login works, and no older
 //     session comes back, since the new epoch is random. With noeviction a full server refuses logins with 503
-//     and goes on reading.
+//     and goes on with everything else.
 //   - Restarts: without appendonly, a restart logs out whoever logged in since the last snapshot, and brings
 //     back what was ended since then: a logout or a revocation that is undone by a crash is a promise broken
 //     (P11). Use appendonly yes; with appendfsync everysec the last second may be lost, with always nothing. A

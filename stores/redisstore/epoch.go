@@ -3,33 +3,36 @@ package redisstore
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// epochFields are what makes an epoch, in the order of every command that reads it.
-var epochFields = [...]string{"c", "r", "o", "b"}
-
-// epoch reads those fields. There is none without a revoke mark.
+// epoch reads the field e.
 //
 // A change that has been open for longer than any change lasts was left by a process that died. Here it is read
 // as closed, with the next change mark, and the next bump settles it with the same result. Both go by the clock of
 // a process. Where one takes it for closed and another does not yet, the latter looks the user up at each request,
 // and its bumps keep the change open for another while, at the end of which the mark is one that nobody has seen.
-func epoch(v []any, now time.Time) (e nguard.Epoch, found bool, err error) {
-	if v[1] == nil {
+func epoch(v any, now time.Time) (e nguard.Epoch, found bool, err error) {
+	if v == nil {
 		return e, false, nil
 	}
+	rest, ok := v.(string)
 	var n [3]int64
 	for i := range n {
-		s, _ := v[i].(string)
+		var s string
+		s, rest, _ = strings.Cut(rest, " ")
 		if n[i], err = strconv.ParseInt(s, 10, 64); err != nil {
-			return e, false, damaged
+			return e, false, errDamaged
 		}
 	}
+	if !ok || len(rest) != digits {
+		return e, false, errDamaged
+	}
 	e = nguard.Epoch{Change: n[0], Revoke: n[1], Open: int(n[2])}
-	if bumped, _ := v[3].(string); e.Open > 0 && bumped <= at(now.Add(-nguard.StaleOpen)) {
+	if e.Open > 0 && rest <= at(now.Add(-nguard.StaleOpen)) {
 		e.Change++
 		e.Open = 0
 	}
@@ -37,11 +40,11 @@ func epoch(v []any, now time.Time) (e nguard.Epoch, found bool, err error) {
 }
 
 func (b *rows) Epoch(ctx context.Context, owner string) (nguard.Epoch, error) {
-	v, err := b.read(ctx, b.owned(owner), epochFields[:]...)
+	v, err := b.read(ctx, b.owned(owner), "e")
 	if err != nil {
 		return nguard.Epoch{}, err
 	}
-	e, found, err := epoch(v, time.Now())
+	e, found, err := epoch(v[0], time.Now())
 	if err != nil || found {
 		return e, err
 	}
@@ -66,12 +69,12 @@ func (b *rows) Bump(ctx context.Context, owner string, bits nguard.Bump) (nguard
 	if err != nil {
 		return nguard.Epoch{}, err
 	}
-	if len(v) != len(epochFields) {
-		return nguard.Epoch{}, damaged
+	if len(v) != 1 {
+		return nguard.Epoch{}, errDamaged
 	}
-	e, found, err := epoch(v, now)
+	e, found, err := epoch(v[0], now)
 	if err == nil && !found {
-		err = damaged
+		err = errDamaged
 	}
 	return e, err
 }

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -26,48 +25,46 @@ var (
 )
 
 func (b *rows) Get(ctx context.Context, k nguard.Key) (nguard.Row, nguard.Epoch, error) {
-	route := []byte(k.Route)
+	var route [nguard.RouteLen]byte
 	switch {
 	case k.Owner != "":
-		route = b.Route(k.Owner)
-	case len(route) != nguard.RouteLen:
+		route = routeOf(k.Owner)
+	case len(k.Route) == nguard.RouteLen:
+		copy(route[:], k.Route)
+	default:
 		return nguard.Row{}, nguard.Epoch{}, nguard.ErrNoSession // neither says where to look
 	}
-	v, err := b.read(ctx, b.key(route), append(epochFields[:], "m"+k.ID, "d"+k.ID)...)
+	v, err := b.read(ctx, b.key(route), "e", "s"+k.ID)
 	if err != nil {
 		return nguard.Row{}, nguard.Epoch{}, err
 	}
-	e, found, err := epoch(v, time.Now())
+	e, found, err := epoch(v[0], time.Now())
 	if err != nil {
 		return nguard.Row{}, nguard.Epoch{}, err
 	}
-	r, stored, err := b.row(route, k.ID, v[len(epochFields):])
+	r, stored, err := rowOf(route, k.ID, v[1])
 	switch {
 	case err != nil:
 		return nguard.Row{}, nguard.Epoch{}, err
 	case !stored:
 		return nguard.Row{}, nguard.Epoch{}, nguard.ErrNoSession
 	case !found:
-		return nguard.Row{}, nguard.Epoch{}, damaged // no script leaves a session without an epoch
+		return nguard.Row{}, nguard.Epoch{}, errDamaged // no script leaves a session without an epoch
 	}
 	return r, e, nil
 }
 
-// row reads the fields m and d of a session that was looked for under a route. Its owner must be the one whose
-// route that is.
-func (b *rows) row(route []byte, id string, v []any) (r nguard.Row, stored bool, err error) {
-	m, ok := v[0].(string)
-	d, also := v[1].(string)
-	switch {
-	case !ok && !also:
+// rowOf reads the field of a session that was looked for under a route. Its owner must be the one whose route that
+// is.
+func rowOf(route [nguard.RouteLen]byte, id string, v any) (r nguard.Row, stored bool, err error) {
+	s, ok := v.(string)
+	if !ok {
 		return r, false, nil
-	case !ok || !also:
-		return r, false, damaged
 	}
-	if r, err = row(id, m, d); err != nil {
+	if r, err = unpack(id, s); err != nil {
 		return r, false, err
 	}
-	if !bytes.Equal(b.Route(r.Owner), route) {
+	if routeOf(r.Owner) != route {
 		return r, false, fmt.Errorf("%w: record of another user", nguard.ErrCorrupt)
 	}
 	return r, true, nil
@@ -77,7 +74,7 @@ func (b *rows) row(route []byte, id string, v []any) (r nguard.Row, stored bool,
 // is of one moment with the epoch that it came with, and the first of these is the one returned: a session that
 // changed in between looks as if it had to look its user up, never the other way round.
 func (b *rows) Rows(ctx context.Context, owner, after string, n int) ([]nguard.Row, nguard.Epoch, error) {
-	route := b.Route(owner)
+	route := routeOf(owner)
 	ids, err := b.ids(ctx, b.key(route), after)
 	if err != nil {
 		return nil, nguard.Epoch{}, err
@@ -88,15 +85,15 @@ func (b *rows) Rows(ctx context.Context, owner, after string, n int) ([]nguard.R
 	for len(ids) > 0 && len(list) < n {
 		page := ids[:min(len(ids), n-len(list))]
 		ids = ids[len(page):]
-		fields := slices.Clone(epochFields[:])
+		fields := []string{"e"}
 		for _, id := range page {
-			fields = append(fields, "m"+id, "d"+id)
+			fields = append(fields, "s"+id)
 		}
 		v, err := b.read(ctx, b.key(route), fields...)
 		if err != nil {
 			return nil, nguard.Epoch{}, err
 		}
-		was, found, err := epoch(v, time.Now())
+		was, found, err := epoch(v[0], time.Now())
 		if err != nil {
 			return nil, nguard.Epoch{}, err
 		}
@@ -107,7 +104,7 @@ func (b *rows) Rows(ctx context.Context, owner, after string, n int) ([]nguard.R
 			e, known = was, true
 		}
 		for i, id := range page {
-			r, stored, err := b.row(route, id, v[len(epochFields)+2*i:])
+			r, stored, err := rowOf(route, id, v[1+i])
 			if err != nil {
 				return nil, nguard.Epoch{}, err
 			}
@@ -135,7 +132,7 @@ func (b *rows) ids(ctx context.Context, key, after string) ([]string, error) {
 	}
 	var ids []string
 	for _, name := range names {
-		if len(name) > 1 && name[0] == 'm' && name[1:] > after {
+		if len(name) > 1 && name[0] == 's' && name[1:] > after {
 			ids = append(ids, name[1:])
 		}
 	}
@@ -144,7 +141,7 @@ func (b *rows) ids(ctx context.Context, key, after string) ([]string, error) {
 }
 
 func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) ([]string, error) {
-	d, err := data(r)
+	packed, err := pack(r)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +155,7 @@ func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) ([]string
 	now := time.Now()
 	until := max(alive(r.Mark.Expires), alive(now.Add(nguard.KeepEpoch)))
 	v, err := b.write(ctx, insert, b.owned(r.Owner),
-		r.ID, marks(r), d, r.Stamp.Change, r.Stamp.Revoke, ordered(r.Stamp.Revoke),
+		r.ID, packed, r.Stamp.Change, r.Stamp.Revoke, ordered(r.Stamp.Revoke),
 		c.Max, evict, c.Replace, version, at(c.Now), at(now), until)
 	if err != nil {
 		return nil, err
@@ -173,11 +170,11 @@ func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) ([]string
 }
 
 func (b *rows) Swap(ctx context.Context, r nguard.Row, version int64) error {
-	d, err := data(r)
+	packed, err := pack(r)
 	if err != nil {
 		return err
 	}
-	_, err = b.write(ctx, swap, b.owned(r.Owner), r.ID, marks(r), d, ordered(version), at(time.Time{}), alive(r.Mark.Expires))
+	_, err = b.write(ctx, swap, b.owned(r.Owner), r.ID, packed, ordered(version), at(time.Time{}), alive(r.Mark.Expires))
 	return err
 }
 

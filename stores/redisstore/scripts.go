@@ -5,16 +5,19 @@ import "github.com/redis/go-redis/v9"
 // The scripts have one key, a user's hash, and answer with a list of texts, the first of which says how it went:
 // "ok", and what else there is to say, or the reason of a refusal. Each compares first and writes then, and what it
 // calls before its first write is what could fail, so that a script which ends with an error has had no effect:
-// Redis itself refuses for want of memory, of a disk, of replicas, or of the right to write, before the first write
-// of a script and not after it. The last argument is not theirs; see [once].
+// Redis itself refuses for want of memory, of a disk, of replicas, or of the right to write, before a script begins.
+// The last argument is not theirs; see [sent].
+//
+// A full server takes no logins. Ending sessions, and what replaces values of about the same size, it is asked to
+// do all the same (allow-oom).
 
-// prelude has the places of the field m<id>, by Lua's count from 1, and what makes the hash live long enough. The
+// prelude has the places of the field s<id>, by Lua's count from 1, and what makes the hash live long enough. The
 // time to live only ever grows: what another session of the user needs is never taken back.
 const prelude = `
 local key = KEYS[1]
 local version, last, seen, expires, created, revoke = 1, 21, 41, 61, 81, 101
-local cur = 121
-local function part(m, from) return string.sub(m, from, from + 19) end
+local function part(s, from) return string.sub(s, from, from + 19) end
+local function cur(s) return string.sub(s, 122, 121 + string.byte(s, 121)) end
 local function live(ms)
 	local k = redis.call('HGET', key, 'k')
 	if not k or tonumber(k) < tonumber(ms) then
@@ -27,13 +30,13 @@ end
 var (
 	// insert refuses before it removes anybody. Dead sessions leave when there is a cap, which is when they are
 	// looked for.
-	insert = script(`
-local id, m, d, change, revoked, stamp, max, evict, replace, stands, now, bumped, until_ = unpack(ARGV)
+	insert = script(head, `
+local id, new, change, revoked, stamp, max, evict, replace, stands, now, bumped, until_ = unpack(ARGV)
 local r = redis.call('HGET', key, 'r')
 if r and r ~= revoked then return {'conflict'} end
-if redis.call('HEXISTS', key, 'm' .. id) == 1 then return {'conflict'} end
+if redis.call('HEXISTS', key, 's' .. id) == 1 then return {'conflict'} end
 if stands ~= '' then
-	local old = redis.call('HGET', key, 'm' .. replace)
+	local old = redis.call('HGET', key, 's' .. replace)
 	if not old then return {'gone'} end
 	if part(old, version) ~= stands then return {'conflict'} end
 end
@@ -41,7 +44,7 @@ local leave, answer = {}, {'ok'}
 if tonumber(max) > 0 then
 	local rows = {}
 	for _, name in ipairs(redis.call('HKEYS', key)) do
-		if string.sub(name, 1, 1) == 'm' and name ~= 'm' .. replace then
+		if #name > 1 and name ~= 's' .. replace then
 			local row = redis.call('HGET', key, name)
 			local other = string.sub(name, 2)
 			if part(row, expires) <= now or part(row, revoke) ~= stamp then
@@ -65,54 +68,52 @@ if tonumber(max) > 0 then
 	end
 end
 if replace ~= '' then leave[#leave + 1] = replace end
-for _, other in ipairs(leave) do redis.call('HDEL', key, 'm' .. other, 'd' .. other) end
-if not r then redis.call('HSET', key, 'c', change, 'r', revoked, 'o', '0', 'b', bumped) end
-redis.call('HSET', key, 'm' .. id, m, 'd' .. id, d)
+for _, other in ipairs(leave) do redis.call('HDEL', key, 's' .. other) end
+if not r then redis.call('HSET', key, 'c', change, 'r', revoked, 'e', change .. ' ' .. revoked .. ' 0 ' .. bumped) end
+redis.call('HSET', key, 's' .. id, new)
 live(until_)
 return answer
 `)
 
 	// swap keeps marks made since the row was loaded: the later last seen with its end, and seen at while the
 	// token is the same.
-	swap = script(`
-local id, m, d, was, zero, until_ = unpack(ARGV)
-local old = redis.call('HGET', key, 'm' .. id)
+	swap = script(headFull, `
+local id, new, was, zero, until_ = unpack(ARGV)
+local old = redis.call('HGET', key, 's' .. id)
 if not old then return {'gone'} end
 if part(old, version) ~= was then return {'conflict'} end
-local clock, stop, mark = part(m, last), part(m, expires), part(m, seen)
+local clock, stop, mark = part(new, last), part(new, expires), part(new, seen)
 if part(old, last) > clock then clock, stop = part(old, last), part(old, expires) end
-if string.sub(old, cur) == string.sub(m, cur) and part(old, seen) ~= zero then mark = part(old, seen) end
-redis.call('HSET', key, 'm' .. id, part(m, version) .. clock .. mark .. stop .. string.sub(m, created), 'd' .. id, d)
+if cur(old) == cur(new) and part(old, seen) ~= zero then mark = part(old, seen) end
+redis.call('HSET', key, 's' .. id, part(new, version) .. clock .. mark .. stop .. string.sub(new, created))
 live(until_)
 return {'ok'}
 `)
 
-	mark = script(`
+	mark = script(headFull, `
 local id, clock, mark, stop, token, zero, until_ = unpack(ARGV)
-local m = redis.call('HGET', key, 'm' .. id)
-if not m then return {'gone'} end
-if part(m, last) >= clock then clock, stop = part(m, last), part(m, expires) end
-if part(m, seen) ~= zero or string.sub(m, cur) ~= token then mark = part(m, seen) end
-redis.call('HSET', key, 'm' .. id, part(m, version) .. clock .. mark .. stop .. string.sub(m, created))
+local old = redis.call('HGET', key, 's' .. id)
+if not old then return {'gone'} end
+if part(old, last) >= clock then clock, stop = part(old, last), part(old, expires) end
+if part(old, seen) ~= zero or cur(old) ~= token then mark = part(old, seen) end
+redis.call('HSET', key, 's' .. id, part(old, version) .. clock .. mark .. stop .. string.sub(old, created))
 live(until_)
 return {'ok'}
 `)
 
-	remove = script(`
-if redis.call('HDEL', key, 'm' .. ARGV[1], 'd' .. ARGV[1]) == 0 then return {'gone'} end
+	remove = script(headFull, `
+if redis.call('HDEL', key, 's' .. ARGV[1]) == 0 then return {'gone'} end
 return {'ok'}
 `)
 
-	// bump closes what was left open before it counts. It answers with the epoch as text: what HINCRBY returns has
+	// bump closes what was left open before it counts. It asks for the numbers as text: what HINCRBY returns has
 	// become a double here.
-	bump = script(`
+	bump = script(headFull, `
 local change, revoked, moves, ends, opens, now, stale, until_ = unpack(ARGV)
-local was = redis.call('HMGET', key, 'r', 'o', 'b')
-local count, bumped = was[2], was[3]
-if not was[1] then
-	redis.call('HSET', key, 'c', change, 'r', revoked)
-	count, bumped = '0', now
-end
+local e = redis.call('HGET', key, 'e') or (change .. ' ' .. revoked .. ' 0 ' .. now)
+local count, bumped = string.match(e, '^%S+ %S+ (%d+) (%d+)$')
+redis.call('HSETNX', key, 'c', change)
+redis.call('HSETNX', key, 'r', revoked)
 if tonumber(count) > 0 and bumped <= stale then
 	redis.call('HINCRBY', key, 'c', 1)
 	count = '0'
@@ -120,17 +121,24 @@ end
 if moves ~= '0' then redis.call('HINCRBY', key, 'c', moves) end
 if ends ~= '0' then redis.call('HINCRBY', key, 'r', ends) end
 if bumped < now then bumped = now end
-redis.call('HSET', key, 'o', string.format('%.0f', math.max(0, tonumber(count) + tonumber(opens))), 'b', bumped)
+local marks = redis.call('HMGET', key, 'c', 'r')
+count = string.format('%.0f', math.max(0, tonumber(count) + tonumber(opens)))
+e = marks[1] .. ' ' .. marks[2] .. ' ' .. count .. ' ' .. bumped
+redis.call('HSET', key, 'e', e)
 live(until_)
-local e = redis.call('HMGET', key, 'c', 'r', 'o', 'b')
-return {'ok', e[1], e[2], e[3], e[4]}
+return {'ok', e}
 `)
 )
 
 // source is a script and the digest that Redis knows it by.
 type source struct{ text, sha string }
 
-func script(text string) source {
-	text = prelude + text
+const (
+	head     = "#!lua\n"
+	headFull = "#!lua flags=allow-oom\n"
+)
+
+func script(head, text string) source {
+	text = head + prelude + text
 	return source{text, redis.NewScript(text).Hash()}
 }

@@ -135,9 +135,10 @@ func failover(t *testing.T, cluster *servicetest.RedisCluster) {
 func replicated(t *testing.T, cluster *servicetest.RedisCluster) {
 	t.Helper()
 	for i, from := range cluster.Nodes[:3] {
+		both := []*redis.Client{client(t, &redis.Options{Addr: from.Addr}), client(t, &redis.Options{Addr: cluster.Nodes[i+3].Addr})}
 		offsets := func() (list []string) {
-			for _, s := range []*servicetest.RedisServer{from, cluster.Nodes[i+3]} {
-				v, err := client(t, &redis.Options{Addr: s.Addr}).Info(t.Context(), "replication").Result()
+			for _, c := range both {
+				v, err := c.Info(t.Context(), "replication").Result()
 				if err != nil {
 					t.Fatal(err)
 				}
