@@ -27,8 +27,10 @@ const (
 // Encode packs r into one value: a format byte, then the fields in a fixed order, each with its
 // length. Equal records give equal bytes. Values in Data and User.Data must be in a stored form; the
 // engine sees to that.
-func (r *Record) Encode() []byte {
-	b := make([]byte, 0, 256)
+func (r *Record) Encode() []byte { return r.Append(make([]byte, 0, 256)) }
+
+// Append appends what Encode returns to b.
+func (r *Record) Append(b []byte) []byte {
 	b = append(b, recordFormat)
 	b = putString(b, r.ID)
 	b = putString(b, r.Owner)
@@ -121,7 +123,7 @@ func putStrings(b []byte, list []string) []byte {
 
 func putValues(b []byte, m map[string]any) []byte {
 	b = binary.AppendUvarint(b, uint64(len(m)))
-	names := make([]string, 0, len(m))
+	names := make([]string, 0, 16) // on the stack, unless there are more
 	for name := range m {
 		names = append(names, name)
 	}

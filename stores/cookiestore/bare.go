@@ -31,14 +31,11 @@ func (s *Store) createBare(r *nguard.Record) (nguard.Created, error) {
 
 // issueBare makes the cookie of a content that has changed.
 func (s *Store) issueBare(c content) (nguard.Found, error) {
-	if err := s.fits(c.record, 0); err != nil {
-		return nguard.Found{}, err
-	}
-	n, err := draw()
+	p, err := s.prepare(c.record, clockLen)
 	if err != nil {
 		return nguard.Found{}, err
 	}
-	value, err := s.encode(n, c)
+	value, err := s.finish(p, c)
 	if err != nil {
 		return nguard.Found{}, err
 	}
@@ -62,19 +59,18 @@ func (s *Store) loadBare(value string, c content, old bool) (nguard.Found, error
 }
 
 // foreign takes a value that another program made, as the codec has read it.
-func (s *Store) foreign(r *nguard.Record) (content, bool, error) {
+func (s *Store) foreign(read Content) (content, bool, error) {
 	if s.inner != nil {
 		return content{}, false, fmt.Errorf("%w: made elsewhere: there is no row for it", nguard.ErrNoSession)
 	}
-	record := *r
+	record := *read.Record
 	// Not the stamp of any time: the person is looked up at once.
-	record.Version, record.Stamp = max(1, r.Version), nguard.Epoch{Change: -1, Revoke: bareRevoke}
-	return content{seen: record.Created, record: &record}, false, nil
+	record.Version, record.Stamp = max(1, record.Version), nguard.Epoch{Change: -1, Revoke: bareRevoke}
+	return content{seen: record.Created, record: &record}, read.Stale, nil
 }
 
 func (s *Store) replaceBare(f nguard.Found, next *nguard.Record) (nguard.Found, error) {
-	record := *next
-	got, err := s.issueBare(content{seen: f.LastSeen, record: &record})
+	got, err := s.issueBare(content{seen: f.LastSeen, record: next})
 	if err == nil {
 		got.User = f.User
 	}

@@ -1,6 +1,8 @@
 package cookiestore
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -25,6 +27,9 @@ type Content struct {
 	// Sealed is opaque, at most [nguard.MaxCookieToken] bytes of base64url, and bound to Record.ID. It rules:
 	// of what Decode returns beside it only Record.ID is looked at. Empty: the value was made elsewhere.
 	Sealed string
+	// Stale, from Decode, says that the value was made with a key of the codec that is no longer the current
+	// one: it is to be made again.
+	Stale bool
 	// Record is the session. A value that was made elsewhere is taken for the session that it describes, by
 	// stores without a companion; ID, Owner, User.ID, Created and Expires must be set then.
 	Record *nguard.Record
@@ -32,54 +37,65 @@ type Content struct {
 	Expires time.Time
 }
 
-// encode makes the value of a cookie.
-func (s *Store) encode(n nonce, c content) (string, error) {
+// prepared is a cookie that lacks only its tail, which fits, and which can be finished without failing.
+type prepared struct{ raw []byte }
+
+// prepare encodes a record and refuses what is too large (checklist C5). It is called before anything is
+// written, so that the session stays as it was. tail is how long the tail will be.
+func (s *Store) prepare(r *nguard.Record, tail int) (prepared, error) {
+	raw, err := begin()
+	if err != nil {
+		return prepared{}, err
+	}
+	raw = s.body(raw, r)
+	n := sealedLen(len(raw) - headLen + tail)
+	if s.codec != nil {
+		// Sealed with the letters of nothing: this is about the length, and whether the codec can.
+		value, err := s.codec.Encode(Content{Sealed: strings.Repeat("A", n), Record: r, Expires: r.Expires})
+		if err != nil {
+			return prepared{}, err
+		}
+		n = len(value)
+	}
+	if n > s.max {
+		return prepared{}, fmt.Errorf("%w: the session needs %d bytes of cookie and Config.MaxSize is %d: keep less in it", nguard.ErrTooLarge, n, s.max)
+	}
+	return prepared{raw}, nil
+}
+
+// finish makes the value of a cookie.
+func (s *Store) finish(p prepared, c content) (string, error) {
+	raw := s.tail(p.raw, c)
 	if s.codec == nil {
-		return s.box.seal(n, s.plain(c)), nil
+		return s.box.seal(raw), nil
 	}
 	end := c.record.Expires
 	if idle := c.seen.Add(c.record.Idle); s.inner == nil && c.record.Idle > 0 && idle.Before(end) {
 		end = idle // each touch makes a new value; a companion moves its idle clock without
 	}
-	return s.codec.Encode(Content{Sealed: s.box.to(c.record.ID).seal(n, s.plain(c)), Record: c.record, Expires: end})
+	return s.codec.Encode(Content{Sealed: s.box.to(c.record.ID).seal(raw), Record: c.record, Expires: end})
 }
 
 // decode opens the value of a cookie. With old it is to be made again, with the current key.
 func (s *Store) decode(value string) (c content, old bool, err error) {
-	if s.codec == nil {
-		plain, old, err := s.box.open(value)
-		if err != nil {
+	b, sealed := s.box, value
+	var read Content
+	if s.codec != nil {
+		if len(value) > nguard.MaxCookieToken {
+			return content{}, false, nguard.ErrMalformed
+		}
+		if read, err = s.codec.Decode(value); err != nil {
 			return content{}, false, err
 		}
-		c, err = s.parse(plain)
-		return c, old, err
+		if read.Sealed == "" {
+			return s.foreign(read)
+		}
+		b, sealed = b.to(read.Record.ID), read.Sealed
 	}
-	if len(value) > nguard.MaxCookieToken {
-		return content{}, false, nguard.ErrMalformed
-	}
-	read, err := s.codec.Decode(value)
-	if err != nil {
-		return content{}, false, err
-	}
-	if read.Sealed == "" {
-		return s.foreign(read.Record)
-	}
-	plain, old, err := s.box.to(read.Record.ID).open(read.Sealed)
+	plain, old, err := b.open(sealed)
 	if err != nil {
 		return content{}, false, err
 	}
 	c, err = s.parse(plain)
-	return c, old, err
-}
-
-// length is how long the value of a cookie will be. It needs no randomness, and may be asked before the
-// token of the companion is known.
-func (s *Store) length(c content, token int) (int, error) {
-	if s.codec == nil {
-		c.token = ""
-		return sealedLen(len(s.plain(c)) + token), nil
-	}
-	c.token = string(make([]byte, token))
-	value, err := s.encode(nonce{}, c)
-	return len(value), err
+	return c, old || read.Stale, err
 }

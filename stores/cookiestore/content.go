@@ -15,32 +15,44 @@ type content struct {
 	record *nguard.Record
 }
 
-// plain is the bytes that are sealed: the token and what the companion's row does not have, or the idle
-// clock and the whole record. Which of the two it is follows from the purpose that it is sealed for.
-func (s *Store) plain(c content) []byte {
+// The bytes that are sealed are a record, and behind it what is only known when a companion has been written
+// to: its token and the length of it in one byte, or without a companion the idle clock in eight. Which of
+// the two follows from the purpose that they are sealed for.
+const clockLen = 8
+
+// body appends the record to the head: where a companion keeps a row, what that does not have.
+func (s *Store) body(raw []byte, r *nguard.Record) []byte {
 	if s.inner == nil {
-		return append(binary.AppendVarint(nil, nguard.EncodeTime(c.seen)), c.record.Encode()...)
+		return r.Append(raw)
 	}
-	r := c.record
 	values := nguard.Record{ID: r.ID, Owner: r.Owner, Stamp: nguard.Epoch{Change: r.Stamp.Change}, User: r.User, Data: r.Data}
-	return append(lengthened(nil, c.token), values.Encode()...)
+	return values.Append(raw)
 }
 
-// parse is the inverse of plain. The bytes were sealed here, so that what is wrong with them is a fault,
-// such as a version of the program that writes another form.
+// tail appends the rest.
+func (s *Store) tail(raw []byte, c content) []byte {
+	if s.inner == nil {
+		return binary.BigEndian.AppendUint64(raw, uint64(nguard.EncodeTime(c.seen)))
+	}
+	return append(append(raw, c.token...), byte(len(c.token)))
+}
+
+// parse is the inverse of both. The bytes were sealed here, so that what is wrong with them is a fault, such
+// as a version of the program that writes another form.
 func (s *Store) parse(b []byte) (c content, err error) {
 	if s.inner == nil {
-		at, n := binary.Varint(b)
-		if n <= 0 {
+		at := len(b) - clockLen
+		if at < 0 {
 			return content{}, fmt.Errorf("%w: sealed value without a time", nguard.ErrCorrupt)
 		}
-		c.seen, b = nguard.DecodeTime(at), b[n:]
+		c.seen, b = nguard.DecodeTime(int64(binary.BigEndian.Uint64(b[at:]))), b[:at]
 	} else {
-		length, n := binary.Uvarint(b)
-		if n <= 0 || length > uint64(len(b)-n) {
+		end := len(b) - 1
+		if end < 0 || int(b[end]) > end {
 			return content{}, fmt.Errorf("%w: sealed value without a token", nguard.ErrCorrupt)
 		}
-		c.token, b = string(b[n:n+int(length)]), b[n+int(length):]
+		at := end - int(b[end])
+		c.token, b = string(b[at:end]), b[:at]
 	}
 	c.record, err = nguard.DecodeRecord(b)
 	return c, err

@@ -37,7 +37,7 @@ func (r *Ring) Set(current []byte, older ...[]byte) error {
 		if i > 0 {
 			name = fmt.Sprintf("older secret %d", i)
 		}
-		if err := strong(secret); err != nil {
+		if err := CheckSecret(secret); err != nil {
 			return fmt.Errorf("cookiestore: %s %w: use 32 random bytes, such as openssl rand -base64 32 prints", name, err)
 		}
 		k, err := newKey(secret)
@@ -112,9 +112,10 @@ func newKey(secret []byte) (*key, error) {
 // samples are words that stand in secrets which somebody has copied out of a document.
 var samples = []string{"secret", "password", "changeme", "change-me", "change_me", "change me", "example", "sample", "default", "insecure", "replace"}
 
-// strong refuses what is certainly no random secret (checklist N10). What passes may still be a bad one:
-// randomness cannot be seen.
-func strong(secret []byte) error {
+// CheckSecret refuses what is certainly no secret of 256 random bits: what is shorter than 32 bytes, regular,
+// or copied out of a document (checklist N10). What passes may still be a bad one: randomness cannot be seen.
+// The error is a phrase that goes behind the secret's name, and repeats nothing of it.
+func CheckSecret(secret []byte) error {
 	if len(secret) < 32 {
 		return fmt.Errorf("has %d bytes", len(secret))
 	}

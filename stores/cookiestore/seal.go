@@ -26,15 +26,15 @@ const (
 
 var encoding = base64.RawURLEncoding.Strict()
 
-// nonce is drawn before the companion is written to: afterwards nothing may fail (ASVS 11.5.1: there is no
-// fallback when the system has no randomness).
-type nonce [nonceLen]byte
-
-func draw() (n nonce, err error) {
-	if _, err := io.ReadFull(rand.Reader, n[:]); err != nil {
-		return n, fmt.Errorf("cookiestore: no randomness for a nonce: %w", err)
+// begin returns the head of a value to be sealed, behind which the plain bytes are appended. The nonce is drawn
+// here, before a companion is written to: afterwards nothing may fail (ASVS 11.5.1: there is no fallback
+// when the system has no randomness).
+func begin() (raw []byte, err error) {
+	raw = make([]byte, headLen, 512)
+	if _, err := io.ReadFull(rand.Reader, raw[1+keyIDLen:]); err != nil {
+		return nil, fmt.Errorf("cookiestore: no randomness for a nonce: %w", err)
 	}
-	return n, nil
+	return raw, nil
 }
 
 // box seals for one purpose, one cookie and one audience.
@@ -65,14 +65,23 @@ func (b box) to(s string) box {
 // sealedLen is the length of a sealed value of n bytes.
 func sealedLen(n int) int { return encoding.EncodedLen(headLen + n + tagLen) }
 
-func (b box) seal(n nonce, plain []byte) string {
+// seal seals what stands behind the head, in its place. It is called once for each begin: a nonce must not
+// be used twice.
+func (b box) seal(raw []byte) string {
 	k := b.ring.current()
-	raw := make([]byte, 0, headLen+len(plain)+tagLen)
-	raw = append(raw, format)
-	raw = append(raw, k.id[:]...)
-	raw = append(raw, n[:]...)
-	return encoding.EncodeToString(k.aeads[b.purpose].Seal(raw, n[:], plain, b.bound))
+	raw[0] = format
+	copy(raw[1:], k.id[:])
+	raw = k.aeads[b.purpose].Seal(raw[:headLen], raw[1+keyIDLen:headLen], raw[headLen:], b.bound)
+	if n := encoding.EncodedLen(len(raw)); n <= ordinary {
+		var out [ordinary]byte // on the stack: one allocation less
+		encoding.Encode(out[:n], raw)
+		return string(out[:n])
+	}
+	return encoding.EncodeToString(raw)
 }
+
+// ordinary is the length of values that are worked on without memory of their own.
+const ordinary = 2 << 10
 
 // open is the inverse of seal. Whatever is wrong with a value it was never issued, or not for here, or with
 // a key that is gone: ErrMalformed, and nothing tells which (checklist C1 to C3, C10, C13, C14).
@@ -81,8 +90,13 @@ func (b box) open(value string) (plain []byte, old bool, err error) {
 	if len(value) < sealedLen(0) || len(value) > nguard.MaxCookieToken || len(value)%4 == 1 {
 		return nil, false, nguard.ErrMalformed
 	}
+	var in [ordinary]byte
+	text := in[:]
+	if len(value) > ordinary {
+		text = make([]byte, len(value))
+	}
 	raw := make([]byte, encoding.DecodedLen(len(value)))
-	if n, err := encoding.Decode(raw, []byte(value)); err != nil || n != len(raw) || raw[0] != format {
+	if n, err := encoding.Decode(raw, text[:copy(text, value)]); err != nil || n != len(raw) || raw[0] != format {
 		return nil, false, nguard.ErrMalformed
 	}
 	k, old := b.ring.find(raw[1 : 1+keyIDLen])

@@ -143,19 +143,6 @@ func find[T any](v any) (T, bool) {
 	return zero, false
 }
 
-// fits refuses what is too large before anything is written, so that the session stays as it was (checklist
-// C5). token is the length of the companion's token.
-func (s *Store) fits(r *nguard.Record, token int) error {
-	n, err := s.length(content{record: r}, token)
-	if err != nil {
-		return err
-	}
-	if n > s.max {
-		return fmt.Errorf("%w: the session needs %d bytes of cookie and Config.MaxSize is %d: keep less in it", nguard.ErrTooLarge, n, s.max)
-	}
-	return nil
-}
-
 // Create makes a row and seals the session together with the row's token. See [nguard.Store].
 func (s *Store) Create(ctx context.Context, r *nguard.Record, c nguard.Cap) (nguard.Created, error) {
 	if s.inner == nil {
@@ -163,10 +150,7 @@ func (s *Store) Create(ctx context.Context, r *nguard.Record, c nguard.Cap) (ngu
 	}
 	sized := *r
 	sized.ID = strings.Repeat("A", 22) // as long as the one that the companion will make
-	if err := s.fits(&sized, tokenRoom); err != nil {
-		return nguard.Created{}, err
-	}
-	n, err := draw()
+	p, err := s.prepare(&sized, tokenRoom+1)
 	if err != nil {
 		return nguard.Created{}, err
 	}
@@ -178,20 +162,35 @@ func (s *Store) Create(ctx context.Context, r *nguard.Record, c nguard.Cap) (ngu
 		_ = s.inner.Delete(ctx, made.Owner, made.ID) // nobody holds its token; if it stays it only counts for the cap until it expires
 		return nguard.Created{}, fmt.Errorf("cookiestore: the companion makes tokens of %d bytes: give a store with shorter ones", len(made.Live))
 	}
-	record := *r
-	f, err := s.found(made.Found, &record, n)
+	record := sized
+	record.ID, record.Owner = made.ID, made.Owner
+	p.raw = s.body(p.raw[:headLen], &record)
+	f, err := s.found(made.Found, &record, p)
 	return nguard.Created{Found: f, Ended: made.Ended}, err
 }
 
-// ref is what a Found of this store refers to: what the companion found.
-type ref struct{ inner nguard.Found }
+// ref is what a Found of this store refers to: the parts of what the companion found that are its own.
+type ref struct {
+	live string
+	ref  any
+}
 
-// found puts values over a row and seals them with the row's live token.
-func (s *Store) found(in nguard.Found, values *nguard.Record, n nonce) (f nguard.Found, err error) {
+// below is a Found as the companion knows it. Everything else is as the engine has it now, which may have
+// lowered the match, or put the epoch after its own bump in.
+func (r *ref) below(f nguard.Found) nguard.Found {
+	if f.Live != "" {
+		f.Live = r.live
+	}
+	f.Ref = r.ref
+	return f
+}
+
+// found is a session as the companion has it, with its values, sealed together with the row's live token.
+func (s *Store) found(in nguard.Found, whole *nguard.Record, p prepared) (f nguard.Found, err error) {
 	f = in
-	f.Record, f.Ref = over(in.Record, values), &ref{in}
+	f.Record, f.Ref = whole, &ref{in.Live, in.Ref}
 	if in.Live != "" {
-		f.Live, err = s.encode(n, content{token: in.Live, record: f.Record})
+		f.Live, err = s.finish(p, content{token: in.Live, record: whole})
 	}
 	return f, err
 }
@@ -216,19 +215,21 @@ func (s *Store) Load(ctx context.Context, value string) (nguard.Found, error) {
 	if in.Record == nil || in.ID != c.record.ID || in.Owner != c.record.Owner {
 		return nguard.Found{}, fmt.Errorf("%w: cookie and row are of different sessions", nguard.ErrCorrupt)
 	}
+	record := over(in.Record, c.record)
 	if in.Live == c.token && !old || in.Live == "" {
 		f := in
-		f.Record, f.Ref = over(in.Record, c.record), &ref{in}
+		f.Record, f.Ref = record, &ref{in.Live, in.Ref}
 		if in.Live != "" {
 			f.Live = value
 		}
 		return f, nil
 	}
-	n, err := draw()
+	// The budget is not asked: it fitted when it was made, and to have become smaller since ends no session.
+	raw, err := begin()
 	if err != nil {
-		return nguard.Found{}, err
+		return nguard.Found{}, fmt.Errorf("%w: %w", nguard.ErrUnavailable, err)
 	}
-	return s.found(in, c.record, n)
+	return s.found(in, record, prepared{s.body(raw, record)})
 }
 
 // Replace stores the row if its version is still the one that was loaded, and seals next. Every Replace
@@ -249,25 +250,15 @@ func (s *Store) Replace(ctx context.Context, f nguard.Found, next *nguard.Record
 		// changes to a browser that holds a newer one.
 		return nguard.Found{}, fmt.Errorf("%w: the cookie was replaced while the request ran", nguard.ErrUnavailable)
 	}
-	if err := s.fits(next, len(r.inner.Live)); err != nil {
-		return nguard.Found{}, err
-	}
-	n, err := draw()
+	p, err := s.prepare(next, len(r.live)+1)
 	if err != nil {
 		return nguard.Found{}, err
 	}
-	// The engine may have lowered the match, or put the epoch after its own bump in.
-	in := r.inner
-	in.Match, in.User = f.Match, f.User
-	if f.Live == "" {
-		in.Live = ""
-	}
-	got, err := s.inner.Replace(ctx, in, strip(next), rotate)
+	got, err := s.inner.Replace(ctx, r.below(f), strip(next), rotate)
 	if err != nil {
 		return nguard.Found{}, err
 	}
-	values := *next
-	return s.found(got, &values, n)
+	return s.found(got, next, p)
 }
 
 // replaceRow replaces a row that no cookie led to: a job has found it. It can do what the row is for. Values
@@ -293,13 +284,11 @@ func (s *Store) Touch(ctx context.Context, f nguard.Found, at time.Time) (nguard
 	if !ok {
 		return s.inner.Touch(ctx, f, at)
 	}
-	in := r.inner
-	in.Match = f.Match
-	in, err := s.inner.Touch(ctx, in, at)
+	in, err := s.inner.Touch(ctx, r.below(f), at)
 	if err != nil {
 		return nguard.Found{}, err
 	}
-	f.LastSeen, f.SeenAt, f.Ref = in.LastSeen, in.SeenAt, &ref{in}
+	f.LastSeen, f.SeenAt, f.Ref = in.LastSeen, in.SeenAt, &ref{r.live, in.Ref}
 	return f, nil
 }
 
