@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -263,4 +264,25 @@ func or(value, otherwise string) string {
 		return otherwise
 	}
 	return value
+}
+
+// copyOfCookies gives one browser what another has.
+func copyOfCookies(from, to *person) {
+	u, err := url.Parse(from.p.base)
+	if err != nil {
+		to.p.t.Fatal(err)
+	}
+	to.keep(from.client.Jar.Cookies(u))
+}
+
+// keep puts cookies into the browser, as the program would have set them.
+func (u *person) keep(cookies []*http.Cookie) {
+	base, err := url.Parse(u.p.base)
+	if err != nil {
+		u.p.t.Fatal(err)
+	}
+	for _, c := range cookies {
+		c.Path, c.Secure = "/", true
+	}
+	u.client.Jar.SetCookies(base, cookies)
 }
