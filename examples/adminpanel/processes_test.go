@@ -74,7 +74,7 @@ func TestThousandVisits(t *testing.T) {
 			b := backings[name](t)
 			programs := []*program{spawn(t, b.args("")...), spawn(t, b.args("")...)}
 			uma := programs[0].loggedIn("user@example.com")
-			const workers, each = 10, 100
+			const workers, each = 4, 250
 			var wg sync.WaitGroup
 			for w := range workers {
 				u := programs[w%2].person()
@@ -133,8 +133,8 @@ func TestKilled(t *testing.T) {
 					for n := range changes {
 						role := []string{"moderator", "user"}[n%2]
 						a, err := bosses[i].send("POST", "/api/auth/update-role", fmt.Sprintf(`{"userId":%q,"newRole":%q}`, fmt.Sprint("p", i), role))
-						if err != nil {
-							return // the process is dead
+						if err != nil || a.status == http.StatusServiceUnavailable {
+							return // the process is dead, or so busy that it does not know either
 						}
 						if a.status != http.StatusOK {
 							t.Errorf("status %d: %s", a.status, a.raw)
@@ -163,10 +163,10 @@ func TestKilled(t *testing.T) {
 			wg.Wait()
 			close(over)
 			reads.Wait()
-			<-doomed.code
-			if n := total.Load(); n == pairs*changes {
-				t.Fatal("the process was killed too late, all changes were answered")
+			if n := total.Load(); n < pairs*changes/2 || n == pairs*changes {
+				t.Fatalf("%d changes were answered: the process was not killed in the middle", n)
 			}
+			<-doomed.code
 
 			between := 0
 			for i := range pairs {
@@ -252,6 +252,10 @@ func history(t *testing.T, trail *audit.SQL, id string) (done, tried []string) {
 			done = append(done, role)
 		case nguard.Attempt:
 			tried = append(tried, role)
+		case nguard.Failure:
+			if e.Reason != "outcome unknown" && e.Reason != "unavailable" {
+				t.Errorf("a failure: %s", e.Reason)
+			}
 		default:
 			t.Errorf("outcome %s: %s", e.Outcome, e.Reason)
 		}

@@ -268,11 +268,16 @@ func or(value, otherwise string) string {
 
 // copyOfCookies gives one browser what another has.
 func copyOfCookies(from, to *person) {
-	u, err := url.Parse(from.p.base)
+	to.keep(from.cookies())
+}
+
+// cookies are those that the browser sends.
+func (u *person) cookies() []*http.Cookie {
+	base, err := url.Parse(u.p.base)
 	if err != nil {
-		to.p.t.Fatal(err)
+		u.p.t.Fatal(err)
 	}
-	to.keep(from.client.Jar.Cookies(u))
+	return u.client.Jar.Cookies(base)
 }
 
 // keep puts cookies into the browser, as the program would have set them.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -11,7 +12,7 @@ import (
 	"github.com/nguard-go/nguard/stores/redisstore"
 )
 
-// openRedis keeps sessions in Redis, and counts requests there too, for all processes together. People and
+// openRedis keeps sessions in Redis, and counts logins and changes there too, for all processes together. People and
 // records are in the file of -users.
 func openRedis(ctx context.Context, o options) (*place, error) {
 	c, err := redisstore.Options(o.dsn)
@@ -19,7 +20,7 @@ func openRedis(ctx context.Context, o options) (*place, error) {
 		return nil, errAddress
 	}
 	c.DialTimeout = dialTimeout
-	logging.Disable() // it would tell of each lost connection, and so do the errors
+	silence()
 	client := redis.NewClient(c)
 	where := fmt.Sprintf("%s, database %d", c.Addr, c.DB)
 	if err := reach(ctx, "Redis", where, c.Password, func(ctx context.Context) error { return client.Ping(ctx).Err() }); err != nil {
@@ -34,8 +35,16 @@ func openRedis(ctx context.Context, o options) (*place, error) {
 	p := newPlace(db)
 	p.closers = append(p.closers, func() { _ = client.Close() })
 	p.where = "Redis at " + where
-	if p.sessions, err = redisstore.New(client, redisstore.Config{}); err == nil {
-		p.limits, err = redislimit.Defaults(client)
+	if p.sessions, err = redisstore.New(client, redisstore.Config{}); err != nil {
+		return p.opened(err)
+	}
+	// Reads are counted by each process for itself: they stay one call to Redis.
+	reads := p.limits.Read
+	if p.limits, err = redislimit.Defaults(client); err == nil {
+		p.limits.Read = reads
 	}
 	return p.opened(err)
 }
+
+// silence keeps the client, which has one log for all, from telling of each lost connection: the errors do.
+var silence = sync.OnceFunc(logging.Disable)
