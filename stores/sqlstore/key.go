@@ -12,5 +12,6 @@ const longestKey = 255
 
 // unstorable says that a key cannot be stored. The engine never makes such a one.
 func unstorable(key string) error {
-	return fmt.Errorf("%w: a key of %d bytes cannot be stored: at most %d, of UTF-8 without NUL", nguard.ErrMalformed, len(key), longestKey)
+	return fmt.Errorf("%w: a key of %d bytes cannot be stored: at most %d, of UTF-8 without NUL",
+		nguard.ErrMalformed, len(key), longestKey)
 }

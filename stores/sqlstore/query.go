@@ -7,10 +7,17 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// statement returns o prepared for the transaction in ctx, or for the handle. A statement that is
-// first needed inside a transaction is prepared for that alone: preparing it on the handle takes a
-// second connection, which a pool of one never has.
-func (b *rows) statement(ctx context.Context, o op) (*sql.Stmt, op, error) {
+// runner runs one statement.
+type runner interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+}
+
+// statement returns o prepared for the transaction in ctx, or for the handle. A statement that is first needed
+// inside a transaction runs as a text: preparing it on the handle takes a second connection, which a pool of
+// one never has, and preparing it for the transaction alone holds one more of them on the server each time,
+// until the transaction ends.
+func (b *rows) statement(ctx context.Context, o op) (runner, op, error) {
 	tx, joined := nguard.TxOf(ctx, b.db)
 	if joined {
 		o = b.dialect.locked(o)
@@ -20,8 +27,7 @@ func (b *rows) statement(ctx context.Context, o op) (*sql.Stmt, op, error) {
 	case joined && stmt != nil:
 		return tx.StmtContext(ctx, stmt), o, nil
 	case joined:
-		stmt, err := tx.PrepareContext(ctx, b.dialect.sql[o].text)
-		return stmt, o, err
+		return unprepared{tx, b.dialect.sql[o].text}, o, nil
 	case stmt != nil:
 		return stmt, o, nil
 	}
@@ -36,6 +42,20 @@ func (b *rows) statement(ctx context.Context, o op) (*sql.Stmt, op, error) {
 		}
 	}
 	return stmt, o, nil
+}
+
+// unprepared is a statement that a transaction runs as a text.
+type unprepared struct {
+	tx   *sql.Tx
+	text string
+}
+
+func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	return u.tx.ExecContext(ctx, u.text, args...)
+}
+
+func (u unprepared) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
+	return u.tx.QueryContext(ctx, u.text, args...)
 }
 
 // exec runs a statement, again while the database is busy, and returns how many rows it touched.

@@ -20,19 +20,78 @@ type Server struct {
 	Open func(t testing.TB) servicetest.Database
 	// Bind writes the argument of number n, from 1.
 	Bind func(n int) string
+	// Bytes writes a constant of bytes.
+	Bytes func(b []byte) string
+	// Numbers is a table expression with a column n that counts from 0 to below n, a power of ten.
+	Numbers func(n int) string
+	// Analyze has the server count the rows of a table anew.
+	Analyze string
+	// ReadOnly are ways to have connections that refuse to write, as those to a server do that has become a
+	// replica: each is added to a data source.
+	ReadOnly []string
+	// Impatient is added to a data source so that a wait for a lock ends with an error soon.
+	Impatient string
+	// Self asks for the number of a connection, and Kill, with that number, ends it.
+	Self, Kill string
+	// Explain returns the steps of the plans of a statement that read more than they have to.
+	Explain func(t *testing.T, db *sql.DB, text string, args []any) (scans []string)
 	// Tables asks for the names of all tables, and Columns for those of the columns of the table that its
 	// argument names.
 	Tables, Columns string
 }
 
+// Run runs everything that does not come from the suite for stores.
+func (s Server) Run(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		run  func(t *testing.T, s Server)
+	}{
+		{"migrate/at once", migrateAtOnce},
+		{"migrate/later", migrateLater},
+		{"migrate/cut", migrateCut},
+		{"migrate/schema", migrateSchema},
+		{"program/transaction", programsTransaction},
+		{"program/old snapshot", oldSnapshot},
+		{"program/cap", capInPrograms},
+		{"program/pool of one", poolOfOne},
+		{"program/taken", taken},
+		{"busy/deadlock", deadlock},
+		{"busy/lock wait", lockWait},
+		{"busy/alter", alter},
+		{"sweep/locked", sweepPasses},
+		{"sweep/login", sweepAndLogin},
+		{"corrupt", corrupt},
+		{"trouble/cut", cut},
+		{"trouble/refuse", refuse},
+		{"trouble/hang", hang},
+		{"trouble/slow", slow},
+		{"trouble/read only", readOnly},
+		{"trouble/outcome", outcome},
+		{"trouble/killed", killed},
+		{"contexts", contexts},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+	}
+}
+
 // Harness is the suite's, with one handle for the store and another for its peer.
-func (s Server) Harness(t *testing.T) storetest.Harness {
-	place := s.Open(t)
-	db := place.Open(t)
-	return storetest.Harness{
-		Store: s.migrated(t, db),
-		Peer:  func(t *testing.T) nguard.Store { return s.migrated(t, place.Open(t)) },
-		Dump:  func(t *testing.T) [][]byte { return s.dump(t, db) },
+func (s Server) Harness(t *testing.T) storetest.Harness { return s.With()(t) }
+
+// With is the harness with settings added to the data source.
+func (s Server) With(settings ...string) func(t *testing.T) storetest.Harness {
+	return func(t *testing.T) storetest.Harness {
+		place := s.Open(t)
+		dsn := place.DSN()
+		for _, setting := range settings {
+			dsn = add(dsn, setting)
+		}
+		open := func(t *testing.T) *sql.DB { return servicetest.OpenSQL(t, place.Driver, dsn) }
+		db := open(t)
+		return storetest.Harness{
+			Store: s.migrated(t, db),
+			Peer:  func(t *testing.T) nguard.Store { return s.migrated(t, open(t)) },
+			Dump:  func(t *testing.T) [][]byte { return s.dump(t, db) },
+		}
 	}
 }
 
