@@ -287,3 +287,28 @@ func TestRoutedStore(t *testing.T) {
 		t.Error("a route of 17 bytes made a token")
 	}
 }
+
+// FuzzRoutedToken: a routed token has one spelling, whatever it is made of, and no other text is one.
+func FuzzRoutedToken(f *testing.F) {
+	tok := fixedRouted()
+	s, _ := tok.text()
+	for _, seed := range []string{"", s, s[:95], s + "A", s[:95] + "=", strings.ToUpper(s), tok.token.String(), strings.Repeat("A", routedTextLen)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, d, ok := parseRouted(s)
+		if !ok {
+			var own routed
+			copy(own.raw[:], s)
+			copy(own.route[:], strings.TrimPrefix(s, string(own.raw[:])))
+			text, d := own.text()
+			if again, e, ok := parseRouted(text); !ok || again != own || e != d {
+				t.Fatalf("%q is not read back", text)
+			}
+			return
+		}
+		if text, e := got.text(); text != s || e != d {
+			t.Fatalf("%q and %q are one token", s, text)
+		}
+	})
+}

@@ -49,5 +49,6 @@
 //   - Replicas: sessions are read from the primary only. Clients that read from replicas (ReadOnly,
 //     RouteByLatency, RouteRandomly), or from a client-side cache, would accept a session for a while after it
 //     was revoked; [New] refuses them. A Ring moves the keys of a server that is down to others and back
-//     again, with what was revoked in between alive; New refuses it too.
+//     again, with what was revoked in between alive; New refuses it too. It cannot see sentinel's ReplicaOnly,
+//     by which nothing would work, since replicas refuse every write.
 package redisstore

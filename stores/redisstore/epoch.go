@@ -79,6 +79,6 @@ func (b *rows) Bump(ctx context.Context, owner string, bits nguard.Bump) (nguard
 	return e, err
 }
 
-// alive is until when a hash has to live for what ends at end: an hour longer, since the clock of the server and
-// those of the processes differ. A second in the year 292277026 is the last that Redis knows; times here end in 2262.
+// alive is until when a hash has to live for what ends at end, in milliseconds since 1970: an hour longer, since the
+// clock of the server and those of the processes differ.
 func alive(end time.Time) int64 { return end.Add(time.Hour).UnixMilli() }

@@ -46,6 +46,9 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 // offers [nguard.RowLister], [nguard.Epochs] and [nguard.Router] as well.
 func (s *Store) Backend() nguard.Backend { return s.rows }
 
+// Unwrap returns the same, for those who look for an ability.
+func (s *Store) Unwrap() any { return s.rows }
+
 // Epoch returns the user's epoch, or a random one that is not stored. See [nguard.Epochs].
 func (s *Store) Epoch(ctx context.Context, owner string) (nguard.Epoch, error) {
 	return s.rows.Epoch(ctx, owner)

@@ -66,7 +66,7 @@ func TestDown(t *testing.T) {
 				if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrNoSession) || errors.Is(err, nguard.ErrOutcomeUnknown) {
 					t.Errorf("%s: %v", name, err)
 				}
-				if d := time.Since(begin); d > 800*time.Millisecond {
+				if d := time.Since(begin); d > 1500*time.Millisecond {
 					t.Errorf("%s with a deadline of 500 ms took %v", name, d)
 				}
 			}
@@ -119,7 +119,7 @@ func TestHanging(t *testing.T) {
 					defer cancel()
 					begin := time.Now()
 					err := call(ctx)
-					if d := time.Since(begin); d > 500*time.Millisecond {
+					if d := time.Since(begin); d > time.Second {
 						t.Errorf("%s with a deadline of 100 ms took %v", name, d)
 					}
 					if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrNoSession) {
@@ -235,8 +235,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// mute is a proxy that passes on what a program sends, and breaks the connection instead of passing on the answer
-// while it is muted.
+// mute is a proxy that passes on what a program sends, and breaks the connection instead of passing on the next
+// answer when it is muted. What is sent again then gets its answer.
 type mute struct {
 	addr  string
 	muted atomic.Bool
@@ -270,7 +270,7 @@ func newMute(t *testing.T, target string) *mute {
 				buf := make([]byte, 64<<10)
 				for {
 					n, err := out.Read(buf)
-					if err != nil || m.muted.Load() {
+					if err != nil || m.muted.CompareAndSwap(true, false) {
 						return
 					}
 					if _, err := in.Write(buf[:n]); err != nil {
@@ -303,7 +303,9 @@ func TestLostAnswers(t *testing.T) {
 		}
 		m.muted.Store(true)
 		err := call()
-		m.muted.Store(false)
+		if m.muted.Load() {
+			t.Fatalf("%s: no answer was lost", what)
+		}
 		if !errors.Is(err, nguard.ErrOutcomeUnknown) || !errors.Is(err, nguard.ErrUnavailable) ||
 			errors.Is(err, nguard.ErrConflict) || errors.Is(err, nguard.ErrNoSession) {
 			t.Errorf("%s: %v", what, err)
