@@ -43,6 +43,7 @@ type Cookie struct {
 type cookieCodec struct {
 	name, attributes string
 	secure           bool
+	holds            bool     // the store keeps values in it
 	parts            []string // names, the first included, when a token may need several cookies; else nil
 }
 

@@ -48,6 +48,7 @@ func (c *cookieCodec) fit(s Store) error {
 	if longest < 1 || longest > MaxCookieToken {
 		return fmt.Errorf("nguard: Config.Store has tokens of up to %d bytes: it must bound them by at most %d", longest, MaxCookieToken)
 	}
+	c.holds = true
 	if longest <= maxCookieValue {
 		return nil
 	}

@@ -186,7 +186,8 @@ func (r *Request) EndOthers(ctx context.Context) (*Session, error) {
 // scope InUser are written to the users table and reach every session of the person.
 //
 // Errors: fn's own, [ErrInvalid], [ErrNoSession], [ErrConflict] when retries ran out, [ErrUnavailable],
-// [ErrTooLate] when the answer has started.
+// [ErrTooLate] when the answer has started; errors.ErrUnsupported inside a transaction of the program (see
+// [WithTx]) when the store is a [CookieStore].
 func (r *Request) Update(ctx context.Context, fn func(d *Draft) error) (*Session, error) {
 	return r.change(ctx, change{action: "update", fn: func(_ context.Context, d *Draft) error { return fn(d) }})
 }
@@ -209,6 +210,11 @@ func (r *Request) change(ctx context.Context, c change) (*Session, error) {
 	// No rotation inside a transaction of the program's own: were it rolled back, the browser would hold a
 	// token that was never stored, which is what theft looks like. It falls due instead.
 	_, joined := TxOf(ctx, database(r.g.store))
+	if joined && r.g.cookie.holds {
+		// Nor any change where the cookie holds the values: it is out of reach of a rollback, and so is the epoch
+		// that it is stamped with, which the user's next change would bring up again (promise P2).
+		return nil, fmt.Errorf("nguard: a cookie with the session's values cannot be rolled back: change the session after the commit: %w", errors.ErrUnsupported)
+	}
 	c.found, c.canRotate = at.found, !safeMethod(r.line.Method) && !joined
 	c.reload = func(ctx context.Context) (Found, error) { return r.g.reload(ctx, at.found) }
 	f, err := r.g.change(ctx, c)

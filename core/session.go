@@ -88,14 +88,18 @@ func (s *Session) object(expires time.Time) map[string]any {
 	}
 	for _, f := range s.fields.order {
 		spec := f.spec()
+		rest, in := strings.CutPrefix(spec.name, "user.")
 		if spec.private {
+			if in {
+				delete(user, rest) // the name and the e-mail address stand there already
+			}
 			continue
 		}
 		v, ok := s.stored(spec.name, spec.scope)
 		if !ok {
 			v = f.fallback()
 		}
-		if rest, in := strings.CutPrefix(spec.name, "user."); in {
+		if in {
 			user[rest] = v
 		} else {
 			data[spec.name] = v

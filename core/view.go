@@ -57,9 +57,13 @@ func (v *View) Read(object []byte) (u User, data map[string]any, err error) {
 	if json.Unmarshal(members["user"]["id"], &u.ID) != nil || u.ID == "" {
 		return User{}, nil, fmt.Errorf("%w: no user.id", ErrMalformed)
 	}
+	hidden := func(name string) bool {
+		f := v.fields.byName[name]
+		return f != nil && f.spec().private
+	}
 	for name, to := range map[string]any{"role": &u.Role, "permissions": &u.Permissions, "name": &u.Name, "email": &u.Email} {
 		for _, place := range []string{"user", "data", ""} {
-			if raw := members[place][name]; raw != nil && (place == "user" || authority(name)) {
+			if raw := members[place][name]; raw != nil && (place == "user" || authority(name)) && !hidden("user."+name) {
 				_ = json.Unmarshal(raw, to) // of another type: left out
 				break
 			}

@@ -15,14 +15,14 @@ import (
 	"github.com/nguard-go/nguard/stores/memstore"
 )
 
-// sealed is a store whose sessions are in the cookie, with rows in memory, its guard, and the cookie of the
-// session of the story.
-func sealed(b testing.TB) (*cookiestore.Store, *nguard.Guard, string) {
+// sealed is a store whose sessions are in the cookie, its guard, and the cookie of the session of the story.
+// Without a companion it keeps nothing on the server, as gorilla's.
+func sealed(b testing.TB, companion nguard.Store) (*cookiestore.Store, *nguard.Guard, string) {
 	keys, err := cookiestore.NewRing([]byte("q6Zb0Vt2sXw9LrT4uJm8HcYkEo1NdPfA"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	store, err := cookiestore.New(cookiestore.Config{Keys: keys, Companion: memstore.New()})
+	store, err := cookiestore.New(cookiestore.Config{Keys: keys, Companion: companion})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -43,6 +43,9 @@ func sealed(b testing.TB) (*cookiestore.Store, *nguard.Guard, string) {
 	return store, g, w.cookie(b)
 }
 
+// nothing is the companion of a store that has none.
+func nothing(testing.TB) nguard.Store { return nil }
+
 // cookie is the pair of the Set-Cookie line, as a browser sends it back.
 func (w *writer) cookie(b testing.TB) string {
 	list := (&http.Response{Header: w.h}).Cookies()
@@ -62,9 +65,13 @@ func count(b testing.TB, g *nguard.Guard) http.Handler {
 	}))
 }
 
-// cookieLoad opens a cookie, and reads its row, which gorilla has none of.
-func cookieLoad(b *testing.B) {
-	store, _, cookie := sealed(b)
+// cookieLoad opens a cookie, and reads its row where there is one.
+func cookieLoad(rows func(testing.TB) nguard.Store) side {
+	return func(b *testing.B) { load(b, rows(b)) }
+}
+
+func load(b *testing.B, companion nguard.Store) {
+	store, _, cookie := sealed(b, companion)
 	_, value, _ := strings.Cut(cookie, "=")
 	ctx := context.Background()
 	measured(b, func(int) {
@@ -75,9 +82,13 @@ func cookieLoad(b *testing.B) {
 	})
 }
 
-// cookieReplace writes a row, and seals a new cookie.
-func cookieReplace(b *testing.B) {
-	store, g, cookie := sealed(b)
+// cookieReplace writes a row where there is one, and seals a new cookie.
+func cookieReplace(rows func(testing.TB) nguard.Store) side {
+	return func(b *testing.B) { replace(b, rows(b)) }
+}
+
+func replace(b *testing.B, companion nguard.Store) {
+	store, g, cookie := sealed(b, companion)
 	_, value, _ := strings.Cut(cookie, "=")
 	ctx := context.Background()
 	f, err := store.Load(ctx, value)
@@ -100,7 +111,7 @@ func cookieReplace(b *testing.B) {
 
 // cookieRead and cookieUpdate are whole requests through the guard: judged, checked and recorded.
 func cookieRead(b *testing.B) {
-	_, g, cookie := sealed(b)
+	_, g, cookie := sealed(b, memstore.New())
 	serve(b, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := httpguard.From(r).Session()
 		if err != nil || theme.Get(s) != "dark" || visits.Get(s) != 1 {
@@ -111,7 +122,7 @@ func cookieRead(b *testing.B) {
 }
 
 func cookieUpdate(b *testing.B) {
-	_, g, cookie := sealed(b)
+	_, g, cookie := sealed(b, memstore.New())
 	r := request(cookie)
 	r.Method = "POST"
 	serve(b, count(b, g), r)

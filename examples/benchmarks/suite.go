@@ -56,8 +56,10 @@ func comparisons() []comparison {
 		{"SQLite: load", sqliteLoad, bareSelect, "one bare prepared SELECT of the row", 1.3, false, false},
 		{"SQLite: read with idle limit", guardRead(sqliteStore), scsRead(scsSQLite, time.Hour), "scs LoadAndSave with IdleTimeout, SQLite", 0.25, false, false},
 		{"memory: 1M sessions, read", loadOf(1_000_000), loadOf(1_000), "a memory store with 1000 sessions", 2, true, true},
-		{"cookie: read", cookieLoad, gorillaGet, "gorilla/sessions CookieStore.Get, encrypted", 0.12, false, false},
-		{"cookie: write", cookieReplace, gorillaSave, "gorilla/sessions Session.Save, encrypted", 0.15, false, false},
+		{"cookie: read", cookieLoad(nothing), gorillaGet, "gorilla/sessions CookieStore.Get, encrypted", 0.12, false, false},
+		{"cookie: write", cookieReplace(nothing), gorillaSave, "gorilla/sessions Session.Save, encrypted", 0.15, false, false},
+		{"cookie and row: read", cookieLoad(memoryStore), gorillaGet, "gorilla/sessions CookieStore.Get, encrypted", 0.12, false, false},
+		{"cookie and row: write", cookieReplace(memoryStore), gorillaSave, "gorilla/sessions Session.Save, encrypted", 0.2, false, false},
 		{"limiter: take, one key", take(1), ululeTake(1), "ulule memory store", 0.6, false, false},
 		{"limiter: take, a million keys", take(1_000_000), ululeTake(1_000_000), "ulule memory store", 0.6, false, true},
 	}

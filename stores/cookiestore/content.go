@@ -25,7 +25,7 @@ func (s *Store) body(raw []byte, r *nguard.Record) []byte {
 	if s.inner == nil {
 		return r.Append(raw)
 	}
-	values := nguard.Record{ID: r.ID, Owner: r.Owner, Stamp: nguard.Epoch{Change: r.Stamp.Change}, User: r.User, Data: r.Data}
+	values := nguard.Record{ID: r.ID, Owner: r.Owner, Version: r.Version, Stamp: nguard.Epoch{Change: r.Stamp.Change}, User: r.User, Data: r.Data}
 	return values.Append(raw)
 }
 
@@ -70,10 +70,14 @@ func strip(r *nguard.Record) *nguard.Record {
 // The row rules in all that it has: a cookie put back from before a step-up, a rotation or an update has
 // nothing to say about them. The change stamp is the cookie's, though. It says which state of the person the
 // cookie's role and permissions are from: one put back from before a demotion has an older stamp than the
-// epoch, and the person is looked up again (checklist B11).
-func over(row, values *nguard.Record) *nguard.Record {
+// epoch, and the person is looked up again (checklist B11). That of a cookie from a later version than the
+// row's counts for nothing: the companion has lost writes, and its next bump may bring up the same stamp again.
+func over(row nguard.Found, values *nguard.Record) *nguard.Record {
 	user, data, change := values.User, values.Data, values.Stamp.Change
-	*values = *row
+	if values.Version > row.Version {
+		change = ^row.User.Change
+	}
+	*values = *row.Record
 	values.User, values.Data, values.Stamp.Change = user, data, change
 	return values
 }

@@ -23,6 +23,11 @@
 //   - Whoever keeps an older cookie of a live session can put its free fields back: a theme, a cart, a
 //     counter. Never authority, nor anything else of the users table: the row and the epoch rule there. What
 //     must not be put back, such as a count of attempts, does not belong into a session of this kind.
+//   - A change whose answer never arrives is lost with it, since the cookie was in it.
+//   - A request that works so long that its token is replaced and past its grace cannot save values any more:
+//     503, and the next try, which has the newer cookie, can.
+//   - A cookie cannot be rolled back: inside a transaction of the program ([nguard.WithTx]) a request's own
+//     session cannot be changed, errors.ErrUnsupported. Change it after the commit.
 //   - Jobs ([nguard.Guard.Update]) can end sessions and change users, but not the values of somebody's session:
 //     errors.ErrUnsupported.
 //

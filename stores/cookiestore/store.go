@@ -158,15 +158,20 @@ func (s *Store) Create(ctx context.Context, r *nguard.Record, c nguard.Cap) (ngu
 	if err != nil {
 		return nguard.Created{}, err
 	}
-	if len(made.Live) > tokenRoom {
-		_ = s.inner.Delete(ctx, made.Owner, made.ID) // nobody holds its token; if it stays it only counts for the cap until it expires
-		return nguard.Created{}, fmt.Errorf("cookiestore: the companion makes tokens of %d bytes: give a store with shorter ones", len(made.Live))
-	}
 	record := sized
 	record.ID, record.Owner = made.ID, made.Owner
-	p.raw = s.body(p.raw[:headLen], &record)
-	f, err := s.found(made.Found, &record, p)
-	return nguard.Created{Found: f, Ended: made.Ended}, err
+	var f nguard.Found
+	if len(made.Live) > tokenRoom || len(made.ID) != len(sized.ID) {
+		err = fmt.Errorf("cookiestore: the companion makes tokens of %d bytes and IDs of %d: give a store with at most %d and %d", len(made.Live), len(made.ID), tokenRoom, len(sized.ID))
+	} else {
+		p.raw = s.body(p.raw[:headLen], &record)
+		f, err = s.found(made.Found, &record, p)
+	}
+	if err != nil {
+		_ = s.inner.Delete(ctx, made.Owner, made.ID) // nobody holds its token: if it stays, it only counts for the cap until it expires
+		return nguard.Created{}, err
+	}
+	return nguard.Created{Found: f, Ended: made.Ended}, nil
 }
 
 // ref is what a Found of this store refers to: the parts of what the companion found that are its own.
@@ -215,7 +220,7 @@ func (s *Store) Load(ctx context.Context, value string) (nguard.Found, error) {
 	if in.Record == nil || in.ID != c.record.ID || in.Owner != c.record.Owner {
 		return nguard.Found{}, fmt.Errorf("%w: cookie and row are of different sessions", nguard.ErrCorrupt)
 	}
-	record := over(in.Record, c.record)
+	record := over(in, c.record)
 	if in.Live == c.token && !old || in.Live == "" {
 		f := in
 		f.Record, f.Ref = record, &ref{in.Live, in.Ref}

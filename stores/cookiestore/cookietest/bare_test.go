@@ -3,6 +3,7 @@ package cookietest
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +107,40 @@ func TestBare_Lifetime(t *testing.T) {
 			t.Fatalf("at the idle end: %v", err)
 		}
 	})
+}
+
+// The idle clock is in the cookie: a read that moves it sends a new one, and the older one goes by its own.
+func TestBare_IdleClock(t *testing.T) {
+	var ahead atomic.Int64
+	s := open(t, bare, func(c *cookiestore.Config, g *nguard.Config) {
+		c.Recheck = time.Hour // so that nothing but the clock makes a new one
+		g.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		g.Lifetime = nguard.Lifetime{Idle: 10 * time.Minute, Absolute: time.Hour}
+	})
+	token, _, err := s.guard.Login(nguard.WithActor(t.Context(), "test"), "ann", nguard.LoginOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := s.session(token); a.status != http.StatusOK || len(a.cookies) != 0 {
+		t.Fatalf("at once: got %d and %v", a.status, a.cookies)
+	}
+	ahead.Store(int64(5 * time.Minute))
+	a := s.session(token)
+	moved, ok := a.set()
+	if a.status != http.StatusOK || !ok || moved == token || a.header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("five minutes later: got %d, %v", a.status, a.header)
+	}
+	ahead.Store(int64(13 * time.Minute))
+	if a := s.session(moved); a.status != http.StatusOK {
+		t.Errorf("the newer cookie: got %d", a.status)
+	}
+	if a := s.session(token); a.status != http.StatusUnauthorized {
+		t.Errorf("the older cookie: got %d", a.status)
+	}
+	ahead.Store(int64(time.Hour))
+	if a := s.session(moved); a.status != http.StatusUnauthorized {
+		t.Errorf("at the absolute end: got %d", a.status)
+	}
 }
 
 // What cannot be done is an error, never a success that is none.

@@ -103,6 +103,15 @@ func TestC15_Parts(t *testing.T) {
 	t.Run("two different values of one part", func(t *testing.T) {
 		s.refused("twice", s.send("GET", "/api/auth/session", "", lineOf(whole), parts[1]+"="+old[parts[1]]))
 	})
+	t.Run("tokens", func(t *testing.T) {
+		s := open(t, large, tokens(t))
+		b := s.login("ann")
+		b.ok(b.do("POST", "/keep", strings.Repeat("p", 3000)))
+		if held := b.cookies(); len(held) < 2 {
+			t.Errorf("the browser holds %d cookies", len(held))
+		}
+		b.me()
+	})
 	t.Run("smaller again", func(t *testing.T) {
 		b.ok(b.do("POST", "/keep", "small"))
 		if held := b.cookies(); len(held) != 1 {

@@ -412,4 +412,18 @@ func TestD9_Oddities(t *testing.T) {
 		tries[name] = signed(claims{"alg": "HS256", "typ": "JWT", name: v}, c, shared)
 	}
 	never(t, tries)
+	// Also where the claim that rules is given once, and what a front end reads is not.
+	s := open(t, tokens(t))
+	mine := payload(t, s.login("ann").value())
+	for _, name := range []string{"exp", "iat"} {
+		mine[name] = int64(mine[name].(float64))
+	}
+	own := string(marshal(mine))
+	for _, twice := range []string{`"user":{"id":"root"}`, `"data":{}`, fmt.Sprintf(`"iat":%d`, mine["iat"]), `"sealed":` + string(marshal(mine["sealed"]))} {
+		s.refused("own, and once more "+twice, s.session(signed(jwtHeader, own[:len(own)-1]+","+twice+"}", shared)))
+	}
+	s.refused("own, nested", s.session(signed(jwtHeader, mine.with("user", json.RawMessage(`{"id":"ann","x":[{"a":1,"a":2}]}`)), shared)))
+	if a := s.session(signed(jwtHeader, mine, shared)); a.status != http.StatusOK {
+		t.Errorf("signed again as it is: got %d", a.status)
+	}
 }

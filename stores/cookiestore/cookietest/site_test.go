@@ -67,6 +67,7 @@ type site struct {
 	rows   *memstore.Store
 	users  *guardtest.Users
 	server *httptest.Server
+	extra  func(*http.ServeMux) // routes of a test's own
 
 	mu     sync.Mutex
 	events []nguard.Event
@@ -127,6 +128,9 @@ func (s *site) serve() {
 		_, err := httpguard.From(r).EndOthers(r.Context())
 		return err
 	}))
+	if s.extra != nil {
+		s.extra(mux)
+	}
 	s.server = httptest.NewTLSServer(httpguard.Sessions(s.guard)(httpguard.Endpoints(s.guard)(mux)))
 	s.t.Cleanup(s.server.Close)
 }
