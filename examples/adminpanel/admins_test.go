@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -82,6 +83,39 @@ func TestOneAdminStays(t *testing.T) {
 			if refused != 50 {
 				t.Errorf("%d refusals in 50 rounds", refused)
 			}
+		})
+	}
+}
+
+// TestAdminsOverHTTP is the same from their own sessions, which are locked, too, while a change is decided: whatever
+// order the rows are locked in, both get an answer.
+func TestAdminsOverHTTP(t *testing.T) {
+	for _, name := range []string{"sqlite", "postgres", "mysql"} {
+		t.Run(name, func(t *testing.T) {
+			b := backings[name](t)
+			p, inside := start(t, b.args("")...), opened(t, b.args(""))
+			for round := range 4 {
+				for _, id := range []string{"1", "2"} {
+					if err := setRole(t.Context(), inside, id, "admin"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				ada, mo := p.tokenOf(inside, "1"), p.tokenOf(inside, "2")
+				second := make(chan int, 1)
+				go func() {
+					a, _ := mo.send("POST", "/api/auth/update-role", `{"userId":"1","newRole":"user"}`)
+					second <- a.status
+				}()
+				a, err := ada.send("POST", "/api/auth/update-role", `{"userId":"2","newRole":"user"}`)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := []int{a.status, <-second}
+				if slices.Sort(got); got[0] != 200 || got[1] != 403 {
+					t.Errorf("round %d: %v, want 200 for the first and 403 for the other", round, got)
+				}
+			}
+			p.end()
 		})
 	}
 }

@@ -83,13 +83,13 @@ func open(ctx context.Context, o options, log *slog.Logger) (*app, error) {
 
 func (a *app) build(ctx context.Context, o options) (err error) {
 	if err := a.users.prepare(ctx); err != nil {
-		return fmt.Errorf("users: %w", err)
+		return fmt.Errorf("%s: users: %w", a.place.people.where, err)
 	}
 	if a.audit, err = audit.NewSQL(a.place.people.DB, a.place.people.kind.records); err != nil {
 		return err
 	}
 	if err := a.audit.Migrate(ctx); err != nil {
-		return err
+		return fmt.Errorf("%s: records: %w", a.place.people.where, err)
 	}
 	model, err := policy.NewModel(policy.Config{
 		Roles:       []*policy.Role{User, Moderator, Admin},

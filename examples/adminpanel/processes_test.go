@@ -223,7 +223,13 @@ func (p *program) signedIn(inside *app, who nguard.User) *person {
 	if _, err := inside.users.db.ExecContext(ctx, add, append([]any{who.ID, "none"}, values(who)...)...); err != nil {
 		p.t.Fatal(err)
 	}
-	token, _, err := inside.guard.Login(nguard.WithActor(ctx, "test"), who.ID, nguard.LoginOptions{})
+	return p.tokenOf(inside, who.ID)
+}
+
+// tokenOf is a browser in which this person is signed in.
+func (p *program) tokenOf(inside *app, id string) *person {
+	p.t.Helper()
+	token, _, err := inside.guard.Login(nguard.WithActor(p.t.Context(), "test"), id, nguard.LoginOptions{})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -92,7 +92,10 @@ func newPlace(db *database) *place {
 func (p *place) keepSessions(ctx context.Context) (*sqlstore.Store, error) {
 	s := sqlstore.New(p.people.DB, p.people.kind.sessions)
 	p.sessions, p.where = s, p.people.where
-	return s, s.Migrate(ctx)
+	if err := s.Migrate(ctx); err != nil {
+		return nil, fmt.Errorf("%s: sessions: %w", p.where, err)
+	}
+	return s, nil
 }
 
 func openMemory(_ context.Context, o options) (*place, error) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,7 @@ const connections = 20
 func pooled(db *sql.DB) *sql.DB {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
+	db.SetConnMaxLifetime(5 * time.Minute) // after a failover, the load spreads again
 	return db
 }
 
@@ -87,6 +89,7 @@ func openMySQL(ctx context.Context, o options) (*place, error) {
 	}
 	// A row that was found counts as affected, also if the statement left it as it was.
 	c.ClientFoundRows = true
+	c.RejectReadOnly = true       // a server that has become a replica is left
 	c.Logger = &mysql.NopLogger{} // it would tell of each lost connection, and so do the errors
 	if c.Timeout == 0 {
 		c.Timeout = dialTimeout
