@@ -47,6 +47,7 @@ func TestOneAdminStays(t *testing.T) {
 			continue // people are where they are with redis and sqlite
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := backing(t)
 			one, two := opened(t, b.args("")), opened(t, b.args(""))
 			refused := 0
@@ -92,6 +93,7 @@ func TestOneAdminStays(t *testing.T) {
 func TestAdminsOverHTTP(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := backings[name](t)
 			p, inside := start(t, b.args("")...), opened(t, b.args(""))
 			for round := range 4 {
@@ -124,6 +126,7 @@ func TestAdminsOverHTTP(t *testing.T) {
 func TestUpdateUser(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := opened(t, backings[name](t).args(""))
 			ctx, u := t.Context(), a.users
 			uma, err := u.User(ctx, "3")

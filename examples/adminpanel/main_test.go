@@ -122,6 +122,7 @@ func TestStory(t *testing.T) {
 func TestSessionsSurviveRestart(t *testing.T) {
 	for name, backing := range backings {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			args := backing(t).args("")
 			p := start(t, args...)
 			uma := p.loggedIn("user@example.com")
