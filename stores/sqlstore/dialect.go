@@ -73,11 +73,6 @@ const (
 	ops
 )
 
-// reads says whether a statement only reads.
-func (o op) reads() bool {
-	return o == opGet || o == opList || o == opEpoch || o == opExists
-}
-
 // locked is o as it reads inside a transaction. What is read there is what the rest of the transaction
 // rests on, and where others may write at the same time it has to stay.
 func (d *Dialect) locked(o op) op {

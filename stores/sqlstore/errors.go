@@ -65,9 +65,11 @@ func unreachable(err error) bool {
 	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
-// lost says that the connection of a statement has ended before the answer to it was there.
+// lost says that the connection of a statement has ended before the answer to it was there, and that the statement
+// surely had no effect: it only reads, or it was never sent.
 func (b *rows) lost(err error) bool {
-	return errors.Is(err, nguard.ErrUnavailable) && !b.dialect.refused(err) && !closed(err) && !unreachable(err)
+	return errors.Is(err, nguard.ErrUnavailable) && !errors.Is(err, nguard.ErrOutcomeUnknown) &&
+		!b.dialect.refused(err) && !closed(err) && !unreachable(err)
 }
 
 // turn waits between attempts at a busy database: 1 ms at first, 50 ms at most, each time a random part of

@@ -58,11 +58,12 @@ func (u unprepared) QueryContext(ctx context.Context, args ...any) (*sql.Rows, e
 	return u.tx.QueryContext(ctx, u.text, args...)
 }
 
-// exec runs a statement, again while the database is busy, and returns how many rows it touched.
+// exec runs a statement, again while the database is busy or when the statement was never sent, and returns how
+// many rows it touched.
 func (b *rows) exec(ctx context.Context, o op, args ...any) (int64, error) {
 	for t := (turn{}); ; {
 		n, err := b.execOnce(ctx, o, args)
-		if !t.again(ctx, b, err) {
+		if !t.again(ctx, b, err) && !t.elsewhere(ctx, b, err) {
 			return n, err
 		}
 	}
@@ -90,12 +91,12 @@ func (b *rows) execOnce(ctx context.Context, o op, args []any) (int64, error) {
 type each func(i int, rs *sql.Rows) error
 
 // query runs a statement, again while the database is busy, and returns how many rows there were. It
-// reads to the end, which is when a statement that writes has written. What only reads is also run again
-// when its connection is lost.
+// reads to the end, which is when a statement that writes has written. What only reads is run again when its
+// connection is lost, too.
 func (b *rows) query(ctx context.Context, o op, fn each, args ...any) (int, error) {
 	for t := (turn{}); ; {
 		n, err := b.queryOnce(ctx, o, fn, args)
-		if !t.again(ctx, b, err) && !(o.reads() && t.elsewhere(ctx, b, err)) {
+		if !t.again(ctx, b, err) && !t.elsewhere(ctx, b, err) {
 			return n, err
 		}
 	}

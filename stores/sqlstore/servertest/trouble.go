@@ -251,7 +251,7 @@ func outcome(t *testing.T, s Server) {
 }
 
 // When an administrator, or a timeout of the server's, has ended the connections in the pool, a read does not
-// show it.
+// show it, and neither does a write that was not sent.
 func killed(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -268,6 +268,10 @@ func killed(t *testing.T, s Server) {
 			"Epoch": func() error { _, err := store.Epoch(ctx, c.Owner); return err },
 			"Create": func() error { // nothing of it has begun
 				_, err := store.Create(ctx, stamped(c.Owner, c.Stamp), nguard.Cap{})
+				return err
+			},
+			"Touch": func() error { // whose statement is not prepared yet, so that it was not sent
+				_, err := sqlstore.New(db, s.Dialect).Touch(ctx, c.Found, time.Now())
 				return err
 			},
 		} {
