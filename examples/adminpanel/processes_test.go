@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nguard-go/nguard/audit"
 	nguard "github.com/nguard-go/nguard/core"
@@ -148,11 +149,13 @@ func TestKilled(t *testing.T) {
 				})
 			}
 			reads.Go(func() {
-				for i := 0; ; i++ {
+				pace := time.NewTicker(20 * time.Millisecond)
+				defer pace.Stop()
+				for i := range 300 { // the limit of reads is 600 a minute
 					select {
 					case <-over:
 						return
-					default:
+					case <-pace.C:
 					}
 					if a, err := workers[i%pairs].send("GET", "/api/auth/session", ""); err != nil || a.status != http.StatusOK {
 						t.Errorf("the other process answers %d: %s %v", a.status, a.raw, err)
