@@ -6,6 +6,7 @@ import (
 	"html"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nguard-go/nguard/audit"
 	nguard "github.com/nguard-go/nguard/core"
@@ -15,7 +16,12 @@ import (
 // query is the value of a parameter, or empty.
 type action func(ctx context.Context, r *nguard.Request, query func(name string) string) (any, error)
 
+// ownTimeout bounds what the program asks its database itself, as the guard bounds what it asks.
+const ownTimeout = 3 * time.Second
+
 func (a *app) healthz(ctx context.Context, _ *nguard.Request, _ func(string) string) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, ownTimeout) // the guard asks one after the other
+	defer cancel()
 	if err := a.guard.Check(ctx); err != nil {
 		return nil, err
 	}
@@ -34,6 +40,8 @@ func (a *app) visit(ctx context.Context, r *nguard.Request, _ func(string) strin
 }
 
 func (a *app) listUsers(ctx context.Context, _ *nguard.Request, _ func(string) string) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, ownTimeout)
+	defer cancel()
 	list, err := a.users.all(ctx)
 	if err != nil {
 		return nil, err
@@ -49,6 +57,8 @@ func (a *app) listAudit(ctx context.Context, r *nguard.Request, query func(strin
 	if f.Limit, _ = strconv.Atoi(query("limit")); f.Limit < 1 || f.Limit > 200 {
 		f.Limit = 50
 	}
+	ctx, cancel := context.WithTimeout(ctx, ownTimeout)
+	defer cancel()
 	entries, err := a.audit.List(ctx, f)
 	if err == nil {
 		err = r.Record(ctx, nguard.Event{Name: nguard.EventSensitiveRead, Outcome: nguard.Success, Action: "audit"})

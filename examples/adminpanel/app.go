@@ -2,19 +2,13 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log/slog"
 	"strings"
 
-	_ "modernc.org/sqlite" // the driver of the default store
-
 	"github.com/nguard-go/nguard/audit"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy"
-	"github.com/nguard-go/nguard/policy/ratelimit"
-	"github.com/nguard-go/nguard/stores/memstore"
-	"github.com/nguard-go/nguard/stores/sqlstore"
 )
 
 // The roles, from the lowest to the highest, and what they may do.
@@ -65,26 +59,23 @@ type app struct {
 	guard *nguard.Guard
 	users *users
 	audit *audit.SQL
-	db    *sql.DB
+	place *place
 	log   *slog.Logger
 }
 
-// open connects to the stores and builds the guard. With a SQL store, people, sessions and records share
-// one database, so that a change of all three is one transaction.
+// open connects to what -store names and builds the guard. With a SQL store, people, sessions and records
+// share one database, so that a change of all three is one transaction.
 func open(ctx context.Context, o options, log *slog.Logger) (*app, error) {
-	path := o.users
-	if o.store == "sqlite" {
-		if path = o.dsn; path == "" {
-			path = "adminpanel.db"
-		}
-	}
-	db, err := openSQLite(path)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	s, _ := findStore(o.store)
+	p, err := s.open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	a := &app{db: db, users: &users{db: db}, log: log}
+	a := &app{place: p, users: &users{db: p.people.DB, kind: p.people.kind}, log: log}
 	if err := a.build(ctx, o); err != nil {
-		_ = db.Close()
+		p.close()
 		return nil, err
 	}
 	return a, nil
@@ -92,24 +83,13 @@ func open(ctx context.Context, o options, log *slog.Logger) (*app, error) {
 
 func (a *app) build(ctx context.Context, o options) (err error) {
 	if err := a.users.prepare(ctx); err != nil {
-		return fmt.Errorf("users: %w", err)
+		return fmt.Errorf("%s: users: %w", a.place.people.where, err)
 	}
-	if a.audit, err = audit.NewSQL(a.db, audit.SQLite); err != nil {
+	if a.audit, err = audit.NewSQL(a.place.people.DB, a.place.people.kind.records); err != nil {
 		return err
 	}
 	if err := a.audit.Migrate(ctx); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	var store nguard.Store
-	switch o.store {
-	case "memory":
-		store = memstore.New()
-	default:
-		s := sqlstore.New(a.db, sqlstore.SQLite)
-		if err := s.Migrate(ctx); err != nil {
-			return fmt.Errorf("store: %w", err)
-		}
-		store = s
+		return fmt.Errorf("%s: records: %w", a.place.people.where, err)
 	}
 	model, err := policy.NewModel(policy.Config{
 		Roles:       []*policy.Role{User, Moderator, Admin},
@@ -119,31 +99,17 @@ func (a *app) build(ctx context.Context, o options) (err error) {
 		return err
 	}
 	a.guard, err = nguard.New(nguard.Config{
-		Store:  store,
+		Store:  a.place.sessions,
+		Waive:  a.place.waive,
 		Users:  a.users,
 		Roles:  model,
 		Fields: []nguard.AnyField{Name, Email, Theme, Language, Notifications, Visits, Role, Permissions},
 		Audit:  a.audit,
-		Limits: ratelimit.Defaults(),
+		Limits: a.place.limits,
 		Cookie: nguard.Cookie{Insecure: !o.secure},
 		Log:    a.log,
 	})
 	return err
 }
 
-func (a *app) close() { _ = a.db.Close() }
-
-// openSQLite opens a file, a ready-made data source, or "memory".
-func openSQLite(path string) (*sql.DB, error) {
-	if path == "memory" {
-		db, err := sql.Open("sqlite", ":memory:")
-		if err == nil {
-			db.SetMaxOpenConns(1) // each connection would be a database of its own
-		}
-		return db, err
-	}
-	if !strings.HasPrefix(path, "file:") {
-		path = "file:" + path + "?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
-	}
-	return sql.Open("sqlite", path)
-}
+func (a *app) close() { a.place.close() }

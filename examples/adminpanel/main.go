@@ -4,7 +4,11 @@
 //	go run ./examples/adminpanel
 //
 // needs nothing else: people, sessions and records are kept in one SQLite file. It prints what to open
-// and who can log in. Flags choose the address, the adapter and the store; see -help.
+// and who can log in. Flags choose the address, the adapter and the store; see -help. With
+//
+//	go run ./examples/adminpanel -store postgres -dsn postgres://app@db.example/app
+//
+// all three are in PostgreSQL, and several processes serve the same people.
 package main
 
 import (
@@ -35,42 +39,46 @@ type options struct {
 	secure                           bool
 }
 
-// The values of the flags: those that work, then those that are yet to come.
-var (
-	adapters   = []string{"nethttp", "gin", "fiber"}
-	stores     = []string{"sqlite", "memory"}
-	laterStore = []string{"cookie", "postgres", "mysql", "redis", "scs"}
-)
+var adapters = []string{"nethttp", "gin", "fiber"}
 
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	f := flag.NewFlagSet("adminpanel", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.addr, "addr", "localhost:8080", "address to listen on")
 	f.StringVar(&o.adapter, "adapter", "nethttp", "web framework: "+strings.Join(adapters, ", "))
-	f.StringVar(&o.store, "store", "sqlite", "session store: "+strings.Join(stores, ", "))
-	f.StringVar(&o.dsn, "dsn", "", "data source of the store; for sqlite a file (default adminpanel.db)")
-	f.StringVar(&o.users, "users", "adminpanel.db", "SQLite file for the demo users when the session store is not SQL; \"memory\" keeps all in memory")
-	f.BoolVar(&o.secure, "secure", true, "cookie __Host-nguard-session with Secure, which browsers accept on http://localhost; false: plain nguard-session")
+	f.StringVar(&o.store, "store", "sqlite", "session store: "+strings.Join(storeNames(), ", "))
+	f.StringVar(&o.dsn, "dsn", "", "where the store is"+explainDSN())
+	f.StringVar(&o.users, "users", "adminpanel.db", "SQLite file for the demo users, and the rows of cookie, when the session store is not SQL;\n\"memory\" keeps all in memory")
+	f.BoolVar(&o.secure, "secure", true, "cookie __Host-nguard-session with Secure, which browsers accept on http://localhost;\nfalse: plain nguard-session")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unknown argument %q: see -help", f.Arg(0))
 	}
-	return o, errors.Join(
-		choose("adapter", o.adapter, adapters, nil),
-		choose("store", o.store, stores, laterStore),
-	)
+	if s, ok := findStore(o.store); ok && o.dsn == "" {
+		o.dsn = s.dsn
+	}
+	return o, errors.Join(choose("adapter", o.adapter, adapters), choose("store", o.store, storeNames()))
 }
 
-func choose(flag, value string, now, later []string) error {
-	if slices.Contains(now, value) {
+// explainDSN says for each store what -dsn is.
+func explainDSN() string {
+	var b strings.Builder
+	for _, s := range stores {
+		fmt.Fprintf(&b, "\n%s: %s", s.name, s.about)
+		if s.dsn != "" {
+			fmt.Fprintf(&b, "; default %s", s.dsn)
+		}
+	}
+	return b.String()
+}
+
+func choose(flag, value string, known []string) error {
+	if slices.Contains(known, value) {
 		return nil
 	}
-	if slices.Contains(later, value) {
-		return fmt.Errorf("-%s %s: not yet; use one of: %s", flag, value, strings.Join(now, ", "))
-	}
-	return fmt.Errorf("-%s %q is unknown; use one of: %s", flag, value, strings.Join(now, ", "))
+	return fmt.Errorf("-%s %q is unknown; use one of: %s", flag, value, strings.Join(known, ", "))
 }
 
 // run is the program. It returns the exit code: 0 after a graceful end, 1 when it cannot start or stop,
@@ -87,7 +95,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	a, err := open(ctx, o, log)
 	if err != nil {
-		fmt.Fprintln(stderr, "adminpanel:", err)
+		fmt.Fprintln(stderr, "adminpanel:", strings.Join(strings.Fields(err.Error()), " ")) // drivers' errors have several lines
 		return 1
 	}
 	defer a.close()
@@ -98,7 +106,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	defer listener.Close() // fiber leaves it open when it is stopped before it has begun
 	program := frameworks[o.adapter](a)
-	greet(stdout, o, listener.Addr().String())
+	greet(stdout, o, a.place.where, listener.Addr().String())
 	log.Info("started", "addr", listener.Addr().String(), "adapter", o.adapter, "store", o.store)
 
 	failed := make(chan error, 1)
@@ -119,7 +127,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func greet(w io.Writer, o options, addr string) {
+func greet(w io.Writer, o options, where, addr string) {
 	if host, port, err := net.SplitHostPort(o.addr); err == nil && port != "0" {
 		addr = net.JoinHostPort(host, port)
 	}
@@ -128,6 +136,6 @@ func greet(w io.Writer, o options, addr string) {
 	for _, p := range demoPeople {
 		fmt.Fprintf(&b, "  %-22s %s\n", p.Email, p.Role)
 	}
-	fmt.Fprintf(&b, "\nSessions in %s. Press Ctrl-C to stop.\n", o.store)
+	fmt.Fprintf(&b, "\nSessions in %s. Press Ctrl-C to stop.\n", where)
 	fmt.Fprint(w, b.String())
 }

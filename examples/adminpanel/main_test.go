@@ -2,23 +2,17 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
-// TestFlags: what is unknown or not yet there ends with code 2 and one clear line.
+// TestFlags: what is unknown ends with code 2, and what cannot be opened with code 1, each with a clear line.
 func TestFlags(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -26,11 +20,14 @@ func TestFlags(t *testing.T) {
 		says string
 	}{
 		{[]string{"-adapter", "echo"}, 2, "unknown"},
-		{[]string{"-store", "redis"}, 2, "not yet"},
 		{[]string{"-store", "paper"}, 2, "unknown"},
 		{[]string{"-colour"}, 2, "colour"},
 		{[]string{"extra"}, 2, "extra"},
 		{[]string{"-help"}, 0, "-store"},
+		{[]string{"-help"}, 0, "redis: a Redis address; default redis://127.0.0.1:6379/0"},
+		{[]string{"-store", "postgres", "-dsn", "postgres://u:sekret@h:port/x"}, 1, "no address"},
+		{[]string{"-store", "mysql", "-dsn", "u:sekret@tcp(h"}, 1, "no address"},
+		{[]string{"-store", "redis", "-dsn", "u:sekret@h"}, 1, "no address"},
 		{[]string{"-users", "memory", "-store", "memory", "-addr", "256.256.256.256:1"}, 1, "adminpanel:"},
 		{[]string{"-dsn", "/no/such/folder/x.db", "-addr", "127.0.0.1:0"}, 1, "adminpanel:"},
 	} {
@@ -41,141 +38,23 @@ func TestFlags(t *testing.T) {
 		if !strings.Contains(stderr.String(), c.says) {
 			t.Errorf("%v: says %q, want %q in it", c.args, &stderr, c.says)
 		}
-		if strings.Contains(stderr.String(), "goroutine") {
-			t.Errorf("%v: stack shown", c.args)
-		}
-	}
-}
-
-// program is the example, running.
-type program struct {
-	t    *testing.T
-	base string
-	out  *buffer
-	stop context.CancelFunc
-	code chan int
-}
-
-// buffer is a writer that can be read while it is written.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-	ch chan struct{}
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, err := b.b.Write(p)
-	select {
-	case b.ch <- struct{}{}:
-	default:
-	}
-	return n, err
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-var addr = regexp.MustCompile(`open (http://[^\s]+)`)
-
-// start runs the example on a free port and waits until it says where it listens.
-func start(t *testing.T, args ...string) *program {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	p := &program{t: t, out: &buffer{ch: make(chan struct{}, 1)}, stop: stop, code: make(chan int, 1)}
-	errs := &buffer{ch: make(chan struct{}, 1)}
-	go func() { p.code <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), p.out, errs) }()
-	t.Cleanup(stop)
-	deadline := time.After(20 * time.Second)
-	for p.base == "" {
-		select {
-		case <-p.out.ch:
-			if m := addr.FindStringSubmatch(p.out.String()); m != nil {
-				p.base = m[1]
+		for _, never := range []string{"goroutine", "sekret"} {
+			if strings.Contains(stderr.String(), never) {
+				t.Errorf("%v: says %q", c.args, &stderr)
 			}
-		case code := <-p.code:
-			t.Fatalf("ended with %d: %s", code, errs)
-		case <-deadline:
-			t.Fatal("did not start")
 		}
 	}
-	return p
-}
-
-// end asks it to stop, as Ctrl-C does, and returns the exit code.
-func (p *program) end() int {
-	p.stop()
-	select {
-	case code := <-p.code:
-		return code
-	case <-time.After(20 * time.Second):
-		p.t.Fatal("did not stop")
-		return -1
-	}
-}
-
-type person struct {
-	p      *program
-	client *http.Client
-}
-
-func (p *program) person() *person {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return &person{p, &http.Client{Jar: jar}}
-}
-
-func (p *program) loggedIn(email string) *person {
-	p.t.Helper()
-	u := p.person()
-	u.do("POST", "/api/auth/login", `{"email":"`+email+`","password":"`+demoPassword()+`"}`, 200)
-	return u
-}
-
-// do sends a request as a page of the application would, and returns the JSON of the answer.
-func (u *person) do(method, path, body string, want int) map[string]any {
-	u.p.t.Helper()
-	r, err := http.NewRequest(method, u.p.base+path, strings.NewReader(body))
-	if err != nil {
-		u.p.t.Fatal(err)
-	}
-	r.Header.Set("Origin", u.p.base)
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := u.client.Do(r)
-	if err != nil {
-		u.p.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != want {
-		u.p.t.Fatalf("%s %s: status %d, want %d: %s %v", method, path, resp.StatusCode, want, raw, err)
-	}
-	var m map[string]any
-	if err := json.Unmarshal(raw, &m); err != nil && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
-		u.p.t.Fatalf("%s %s: %v: %s", method, path, err, raw)
-	}
-	return m
-}
-
-func at(m map[string]any, path ...string) any {
-	var v any = m
-	for _, name := range path {
-		inner, _ := v.(map[string]any)
-		v = inner[name]
-	}
-	return v
 }
 
 // TestStory drives the example as the README tells it.
 func TestStory(t *testing.T) {
 	for name, args := range map[string][]string{
 		"sqlite":                         {"-dsn", filepath.Join(t.TempDir(), "panel.db")},
+		"cookie":                         nil, // the arguments of these are made below, or the test is skipped
+		"postgres":                       nil,
+		"mysql":                          nil,
+		"redis":                          nil,
+		"scs":                            nil,
 		"memory, people in a file":       {"-store", "memory", "-users", filepath.Join(t.TempDir(), "people.db")},
 		"memory alone":                   {"-store", "memory", "-users", "memory"},
 		"sqlite, cookie for old clients": {"-dsn", filepath.Join(t.TempDir(), "old.db"), "-secure=false"},
@@ -185,6 +64,9 @@ func TestStory(t *testing.T) {
 		"fiber, memory":                  {"-adapter", "fiber", "-store", "memory", "-users", "memory", "-secure=false"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if args == nil {
+				args = backings[name](t).args("")
+			}
 			p := start(t, args...)
 			if !strings.Contains(p.out.String(), "admin@example.com") {
 				t.Errorf("does not say who can log in: %s", p.out)
@@ -236,29 +118,61 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// TestSessionsSurviveRestart: the file holds all that a browser's cookie needs.
+// TestSessionsSurviveRestart: what is stored holds all that a browser's cookie needs.
 func TestSessionsSurviveRestart(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "panel.db")
-	p := start(t, "-dsn", file)
-	uma := p.loggedIn("user@example.com")
-	uma.do("POST", "/api/auth/update", `{"data":{"theme":"dark"}}`, 200)
-	u, _ := url.Parse(p.base)
-	cookies := uma.client.Jar.Cookies(u)
-	if code := p.end(); code != 0 {
-		t.Fatalf("exit code %d", code)
+	for name, backing := range backings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := backing(t).args("")
+			p := start(t, args...)
+			uma := p.loggedIn("user@example.com")
+			uma.do("POST", "/api/auth/update", `{"data":{"theme":"dark"}}`, 200)
+			if code := p.end(); code != 0 {
+				t.Fatalf("exit code %d", code)
+			}
+			again := start(t, args...)
+			if got := at(uma.with(again).do("GET", "/api/auth/session", "", 200), "session", "data", "theme"); got != "dark" {
+				t.Errorf("theme after the restart is %v", got)
+			}
+			again.end()
+		})
 	}
+}
 
-	again := start(t, "-dsn", file)
-	uma.p = again
-	u, _ = url.Parse(again.base)
-	for _, c := range cookies {
-		c.Path, c.Secure = "/", true
+// TestCookieKey: the key is kept where only its owner reads it, two that start at once use the same one, and what
+// is no key is not taken for one.
+func TestCookieKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "panel.db")
+	o := options{users: file}
+	keys := make([][]byte, 8)
+	var wg sync.WaitGroup
+	for i := range keys {
+		wg.Go(func() {
+			var err error
+			if keys[i], err = cookieKey(o); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	uma.client.Jar.SetCookies(u, cookies)
-	if got := at(uma.do("GET", "/api/auth/session", "", 200), "session", "data", "theme"); got != "dark" {
-		t.Errorf("theme after the restart is %v", got)
+	wg.Wait()
+	for _, k := range keys {
+		if len(k) != keyLength || !bytes.Equal(k, keys[0]) {
+			t.Fatalf("keys differ: %d bytes", len(k))
+		}
 	}
-	again.end()
+	info, err := os.Stat(file + ".key")
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".key-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := os.WriteFile(file+".key", []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cookieKey(o); err == nil || !strings.Contains(err.Error(), "no key") {
+		t.Errorf("a file without a key: %v", err)
+	}
 }
 
 // TestDemoPassword: the environment chooses it, and it is not printed then.

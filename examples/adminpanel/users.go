@@ -2,26 +2,23 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
 	"strings"
-
-	"golang.org/x/crypto/argon2"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy/ratelimit"
 )
 
 // users is the application's users table: what nguard needs to log people in and to change them. A real
-// application has one already and adds these five methods to it.
-type users struct{ db *sql.DB }
+// application has one already and adds these five methods to it. It runs on each database that people may be
+// kept in; what differs between them is in kind.
+type users struct {
+	db   *sql.DB
+	kind *kind
+}
 
 var (
 	_ nguard.Authenticator = (*users)(nil)
@@ -35,38 +32,37 @@ var demoPeople = []nguard.User{
 	{ID: "3", Name: "Uma User", Email: "user@example.com", Role: "user"},
 }
 
-func demoPassword() string {
-	if p := os.Getenv("NGUARD_DEMO_PASSWORD"); p != "" {
-		return p
-	}
-	return "nguard-demo"
-}
-
-// shownPassword keeps a password that somebody chose off the screen.
-func shownPassword() string {
-	if os.Getenv("NGUARD_DEMO_PASSWORD") != "" {
-		return "as in NGUARD_DEMO_PASSWORD"
-	}
-	return demoPassword()
-}
-
-// prepare creates the table and the demo accounts.
+// prepare creates the table and the demo accounts. Several processes may start at once.
 func (u *users) prepare(ctx context.Context) error {
-	_, err := u.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS users (
-		id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE COLLATE NOCASE, name TEXT NOT NULL, role TEXT NOT NULL,
-		permissions TEXT NOT NULL, disabled INTEGER NOT NULL, settings TEXT NOT NULL, password TEXT NOT NULL)`)
-	if err != nil {
-		return err
+	hashes := make([]string, len(demoPeople)) // which take their time: not while others wait
+	for i := range demoPeople {
+		hashes[i] = hash(demoPassword())
 	}
-	for _, p := range demoPeople {
-		_, err := u.db.ExecContext(ctx, `INSERT INTO users (id, email, name, role, permissions, disabled, settings, password)
-			VALUES (?, ?, ?, ?, '[]', 0, '{}', ?) ON CONFLICT (id) DO UPDATE SET password = excluded.password`,
-			p.ID, p.Email, p.Name, p.Role, hash(demoPassword()))
-		if err != nil {
+	return u.together(ctx, func(q queries) error {
+		if u.kind.hold != "" {
+			if _, err := q.ExecContext(ctx, u.kind.hold); err != nil {
+				return err
+			}
+		}
+		if _, err := q.ExecContext(ctx, u.kind.table); err != nil {
 			return err
 		}
-	}
-	return nil
+		for i, p := range demoPeople {
+			set := u.kind.bind(`UPDATE adminpanel_users SET password = ? WHERE id = ?`)
+			if n, err := affected(q.ExecContext(ctx, set, hashes[i], p.ID)); err != nil || n > 0 {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			add := u.kind.bind(`INSERT INTO adminpanel_users (id, password, ` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+			_, err := q.ExecContext(ctx, add, append([]any{p.ID, hashes[i]}, values(p)...)...)
+			if err != nil && !u.kind.taken(err) { // another process was faster
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Database says that UpdateUser joins transactions on db: nguard then writes people, sessions and records
@@ -85,12 +81,45 @@ func (u *users) on(ctx context.Context) queries {
 	return u.db
 }
 
-const columns = `id, email, name, role, permissions, disabled, settings, password`
+// together runs fn in the transaction of ctx, or in one of its own.
+func (u *users) together(ctx context.Context, fn func(q queries) error) error {
+	if tx, ok := nguard.TxOf(ctx, u.db); ok {
+		return fn(tx)
+	}
+	tx, err := u.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // without effect after a commit
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
 
-func (u *users) find(ctx context.Context, where string, arg any) (p nguard.User, password string, err error) {
-	var permissions, settings string
-	err = u.on(ctx).QueryRowContext(ctx, `SELECT `+columns+` FROM users WHERE `+where+` = ?`, arg).
-		Scan(&p.ID, &p.Email, &p.Name, &p.Role, &permissions, &p.Disabled, &settings, &password)
+func affected(res sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// columns are what changes of a person, in the order of values.
+const columns = `login, email, name, role, permissions, disabled, settings`
+
+// values are those of columns. login is the e-mail address as logins compare it: folded here and not by the
+// database, since each folds in its own way.
+func values(p nguard.User) []any {
+	return []any{ratelimit.FoldAccount(p.Email), p.Email, p.Name, p.Role, text(append([]string{}, p.Permissions...)), p.Disabled, text(withoutNil(p.Data))}
+}
+
+// find returns the person whose column where has the value arg. lock, if not empty, is the database's way to
+// read what is committed by now, whatever the transaction has seen.
+func (u *users) find(ctx context.Context, q queries, where string, arg any, lock string) (p nguard.User, password string, err error) {
+	var login, permissions, settings string
+	query := u.kind.bind(`SELECT id, password, ` + columns + ` FROM adminpanel_users WHERE ` + where + ` = ?` + lock)
+	err = q.QueryRowContext(ctx, query, arg).
+		Scan(&p.ID, &password, &login, &p.Email, &p.Name, &p.Role, &permissions, &p.Disabled, &settings)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, "", nguard.ErrNoUser
 	}
@@ -102,27 +131,34 @@ func (u *users) find(ctx context.Context, where string, arg any) (p nguard.User,
 
 // User returns one person.
 func (u *users) User(ctx context.Context, id string) (nguard.User, error) {
-	p, _, err := u.find(ctx, "id", id)
+	p, _, err := u.find(ctx, u.on(ctx), "id", id, "")
 	return p, err
 }
 
 // all returns everybody, for the panel.
 func (u *users) all(ctx context.Context) ([]map[string]string, error) {
-	rows, err := u.db.QueryContext(ctx, `SELECT id, name, email, role FROM users ORDER BY id`)
+	rows, err := u.db.QueryContext(ctx, `SELECT id, name, email, role FROM adminpanel_users ORDER BY id`)
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
 	defer rows.Close()
 	list := []map[string]string{}
 	for rows.Next() {
 		var id, name, email, role string
 		if err := rows.Scan(&id, &name, &email, &role); err != nil {
-			return nil, err
+			return nil, unavailable(err)
 		}
 		list = append(list, map[string]string{"id": id, "name": name, "email": email, "role": role})
 	}
-	return list, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, unavailable(err)
+	}
+	return list, nil
 }
+
+// unavailable makes 503 of an error of the database: a handler's own statements are no fault of the program
+// when the server is away.
+func unavailable(err error) error { return fmt.Errorf("%w: users: %w", nguard.ErrUnavailable, err) }
 
 // Identify finds the account by e-mail address. For an unknown one the address itself stands, so that
 // limits treat both alike.
@@ -131,7 +167,7 @@ func (u *users) Identify(ctx context.Context, c nguard.Credentials) (string, err
 	if email == "" || c.Get("password") == "" {
 		return "", nguard.ErrMissingCredentials
 	}
-	p, _, err := u.find(ctx, "email", email)
+	p, _, err := u.find(ctx, u.on(ctx), "login", email, "")
 	if errors.Is(err, nguard.ErrNoUser) {
 		return "unknown:" + clip(email), nil
 	}
@@ -148,7 +184,7 @@ func clip(s string) string {
 
 // Authenticate verifies the password. An unknown or disabled account costs the same hash.
 func (u *users) Authenticate(ctx context.Context, c nguard.Credentials) (nguard.User, error) {
-	p, stored, err := u.find(ctx, "email", ratelimit.FoldAccount(c.Get("email")))
+	p, stored, err := u.find(ctx, u.on(ctx), "login", ratelimit.FoldAccount(c.Get("email")), "")
 	switch {
 	case errors.Is(err, nguard.ErrNoUser):
 		stored = dummy
@@ -168,38 +204,46 @@ func (u *users) Authenticate(ctx context.Context, c nguard.Credentials) (nguard.
 	return p, nil
 }
 
-// UpdateUser is a compare-and-set that also keeps one admin: one statement, so that two admins cannot
-// demote each other at once.
+// UpdateUser is a compare-and-set that also keeps one admin: one statement decides both. Where several can
+// write at once, each would still count the other's row as it was before, and two admins could demote each
+// other: there the rows of all admins are locked before it, and the second one counts after the first.
 func (u *users) UpdateUser(ctx context.Context, before, after nguard.User) error {
-	args := append(values(after), before.ID)
-	args = append(args, values(before)...)
-	args = append(args, after.Role, after.Disabled, before.ID)
-	res, err := u.on(ctx).ExecContext(ctx, `UPDATE users SET email = ?, name = ?, role = ?, permissions = ?, disabled = ?, settings = ?
-		WHERE id = ? AND email = ? AND name = ? AND role = ? AND permissions = ? AND disabled = ? AND settings = ?
-		AND (role <> 'admin' OR (? = 'admin' AND NOT ?)
-			OR EXISTS (SELECT 1 FROM users a WHERE a.role = 'admin' AND NOT a.disabled AND a.id <> ?))`, args...)
-	if err != nil {
-		if strings.Contains(err.Error(), "UNIQUE") {
-			return &nguard.FieldError{Field: "user.email", Problem: "is taken"}
+	return u.together(ctx, func(q queries) error {
+		query := `UPDATE adminpanel_users SET login = ?, email = ?, name = ?, role = ?, permissions = ?, disabled = ?, settings = ?
+			WHERE id = ? AND login = ? AND email = ? AND name = ? AND role = ? AND permissions = ? AND disabled = ? AND settings = ?`
+		args := append(values(after), before.ID)
+		args = append(args, values(before)...)
+		steppingDown := admin(before) && !admin(after)
+		if steppingDown {
+			if u.kind.lockAdmins != "" {
+				if _, err := q.ExecContext(ctx, u.kind.lockAdmins); err != nil {
+					return err
+				}
+			}
+			// The count stands in a table of its own: MySQL reads no table that it updates.
+			query += ` AND (SELECT n FROM (SELECT count(*) AS n FROM adminpanel_users WHERE role = 'admin' AND NOT disabled AND id <> ?) AS others) > 0`
+			args = append(args, before.ID)
 		}
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 1 {
-		return err
-	}
-	now, err := u.User(ctx, before.ID)
-	if err == nil && now.Role == "admin" && before.Role == "admin" && (after.Role != "admin" || after.Disabled) {
-		return nguard.ErrLastAdmin
-	}
-	if err == nil {
-		err = nguard.ErrConflict
-	}
-	return err
+		n, err := affected(q.ExecContext(ctx, u.kind.bind(query), args...))
+		switch {
+		case err != nil && u.kind.taken(err):
+			return &nguard.FieldError{Field: "user.email", Problem: "is taken"}
+		case err != nil || n == 1:
+			return err
+		}
+		now, _, err := u.find(ctx, q, "id", before.ID, u.kind.lockRow)
+		switch {
+		case err != nil:
+			return err
+		case steppingDown && admin(now):
+			return nguard.ErrLastAdmin
+		default:
+			return nguard.ErrConflict
+		}
+	})
 }
 
-func values(p nguard.User) []any {
-	return []any{p.Email, p.Name, p.Role, text(append([]string{}, p.Permissions...)), p.Disabled, text(withoutNil(p.Data))}
-}
+func admin(p nguard.User) bool { return p.Role == "admin" && !p.Disabled }
 
 func withoutNil(m map[string]any) map[string]any {
 	if m == nil {
@@ -215,38 +259,4 @@ func text(v any) string {
 		panic("adminpanel: " + err.Error()) // strings, booleans and numbers always marshal
 	}
 	return string(raw)
-}
-
-// Passwords are argon2id with the parameters that OWASP names: 19 MiB, 2 passes, 1 lane.
-const (
-	hashPasses = 2
-	hashMemory = 19 << 10
-	hashLength = 32
-)
-
-var hashing = make(chan struct{}, runtime.GOMAXPROCS(0))
-
-// dummy is verified when there is no account, so that both cost the same.
-var dummy = hash("no such account")
-
-func hash(password string) string {
-	var salt [16]byte
-	_, _ = rand.Read(salt[:]) // never returns an error
-	key := argon2.IDKey([]byte(password), salt[:], hashPasses, hashMemory, 1, hashLength)
-	enc := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=1$%s$%s", argon2.Version, hashMemory, hashPasses, enc.EncodeToString(salt[:]), enc.EncodeToString(key))
-}
-
-func verify(password, stored string) bool {
-	parts := strings.Split(stored, "$")
-	if len(parts) != 6 {
-		return false
-	}
-	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
-	want, err2 := base64.RawStdEncoding.DecodeString(parts[5])
-	if err != nil || err2 != nil {
-		return false
-	}
-	got := argon2.IDKey([]byte(password), salt, hashPasses, hashMemory, 1, hashLength)
-	return subtle.ConstantTimeCompare(got, want) == 1
 }
