@@ -7,10 +7,26 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// runner runs one statement.
-type runner interface {
-	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+// runner runs one statement: a prepared one, or a text in a transaction. It is no interface, through which the
+// arguments of each call would have to be allocated.
+type runner struct {
+	stmt *sql.Stmt // or nil
+	tx   *sql.Tx
+	text string
+}
+
+func (r runner) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	if r.stmt == nil {
+		return r.tx.ExecContext(ctx, r.text, args...)
+	}
+	return r.stmt.ExecContext(ctx, args...)
+}
+
+func (r runner) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
+	if r.stmt == nil {
+		return r.tx.QueryContext(ctx, r.text, args...)
+	}
+	return r.stmt.QueryContext(ctx, args...)
 }
 
 // statement returns o prepared for the transaction in ctx, or for the handle. A statement that is first needed
@@ -25,15 +41,15 @@ func (b *rows) statement(ctx context.Context, o op) (runner, op, error) {
 	stmt := b.prepared[o].Load()
 	switch {
 	case joined && stmt != nil:
-		return tx.StmtContext(ctx, stmt), o, nil
+		return runner{stmt: tx.StmtContext(ctx, stmt)}, o, nil
 	case joined:
-		return unprepared{tx, b.dialect.sql[o].text}, o, nil
+		return runner{tx: tx, text: b.dialect.sql[o].text}, o, nil
 	case stmt != nil:
-		return stmt, o, nil
+		return runner{stmt: stmt}, o, nil
 	}
 	stmt, err := b.db.PrepareContext(ctx, b.dialect.sql[o].text)
 	if err != nil {
-		return nil, o, err
+		return runner{}, o, err
 	}
 	if !b.prepared[o].CompareAndSwap(nil, stmt) {
 		stmt.Close()
@@ -41,21 +57,7 @@ func (b *rows) statement(ctx context.Context, o op) (runner, op, error) {
 			stmt = other
 		}
 	}
-	return stmt, o, nil
-}
-
-// unprepared is a statement that a transaction runs as a text.
-type unprepared struct {
-	tx   *sql.Tx
-	text string
-}
-
-func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
-	return u.tx.ExecContext(ctx, u.text, args...)
-}
-
-func (u unprepared) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
-	return u.tx.QueryContext(ctx, u.text, args...)
+	return runner{stmt: stmt}, o, nil
 }
 
 // exec runs a statement, again while the database is busy or when the statement was never sent, and returns how

@@ -67,6 +67,17 @@ func (h heard) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 	return heardStmt{s.(fullStmt), h.l, text}, nil
 }
 
+// Statements that a transaction runs as a text come here. Those without arguments are none of the store's.
+func (h heard) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	h.l.note(text, args)
+	return h.fullConn.ExecContext(ctx, text, args)
+}
+
+func (h heard) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	h.l.note(text, args)
+	return h.fullConn.QueryContext(ctx, text, args)
+}
+
 type fullStmt interface {
 	driver.Stmt
 	driver.StmtExecContext
@@ -90,6 +101,9 @@ func (s heardStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (
 }
 
 func (l *listener) note(text string, args []driver.NamedValue) {
+	if len(args) == 0 {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	values := make([]any, len(args))
