@@ -2,6 +2,7 @@ package guides
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"path/filepath"
 	"testing"
@@ -9,13 +10,19 @@ import (
 	"github.com/alexedwards/scs/postgresstore"
 	"github.com/alexedwards/scs/v2"
 	scsmemory "github.com/alexedwards/scs/v2/memstore"
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/redis/go-redis/v9"
 	_ "modernc.org/sqlite"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
 	"github.com/nguard-go/nguard/policy/ratelimit"
+	"github.com/nguard-go/nguard/stores/cookiestore"
 	"github.com/nguard-go/nguard/stores/memstore"
+	"github.com/nguard-go/nguard/stores/redisstore"
 	"github.com/nguard-go/nguard/stores/scsstore"
+	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
 )
 
@@ -47,6 +54,49 @@ func inSQL(ctx context.Context, dsn string) (nguard.Store, error) {
 	return store, nil
 }
 
+func inPostgres(ctx context.Context, dsn string) (nguard.Store, error) {
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		return nil, err
+	}
+	store := sqlstore.New(db, sqlstore.Postgres)
+	if err := store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+func inMySQL(ctx context.Context, dsn string) (nguard.Store, error) {
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		return nil, err
+	}
+	store := sqlstore.New(db, sqlstore.MySQL)
+	if err := store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+func inRedis(url string) (nguard.Store, error) {
+	options, err := redisstore.Options(url)
+	if err != nil {
+		return nil, err
+	}
+	store, err := redisstore.New(redis.NewClient(options), redisstore.Config{})
+	return store, err
+}
+
+// inCookies keeps rows without values in another store.
+func inCookies(secret []byte, companion nguard.Store) (nguard.Store, error) {
+	ring, err := cookiestore.NewRing(secret)
+	if err != nil {
+		return nil, err
+	}
+	store, err := cookiestore.New(cookiestore.Config{Keys: ring, Companion: companion})
+	return store, err
+}
+
 // inBackend takes any of scs's backends, such as the one of inPostgreSQL.
 func inBackend(backend scs.Store) nguard.Store {
 	store := scsstore.New(backend)
@@ -68,21 +118,43 @@ var waived = []nguard.Promise{
 func TestStores(t *testing.T) {
 	people := guardtest.NewUsers(nguard.User{ID: "ann", Email: "ann@example.com"})
 	file := "file:" + filepath.Join(t.TempDir(), "stores.db") + "?_pragma=busy_timeout(1000)"
-	for name, open := range map[string]func() (nguard.Store, []nguard.Promise, error){
-		"memory": func() (nguard.Store, []nguard.Promise, error) { return inMemory(), nil, nil },
-		"sqlite": func() (nguard.Store, []nguard.Promise, error) {
+	for name, open := range map[string]func(t *testing.T) (nguard.Store, []nguard.Promise, error){
+		"memory": func(t *testing.T) (nguard.Store, []nguard.Promise, error) { return inMemory(), nil, nil },
+		"sqlite": func(t *testing.T) (nguard.Store, []nguard.Promise, error) {
 			store, err := inSQL(t.Context(), file)
 			if err == nil {
 				t.Cleanup(func() { _ = store.(*sqlstore.Store).Database().Close() })
 			}
 			return store, nil, err
 		},
-		"scs": func() (nguard.Store, []nguard.Promise, error) {
+		"postgres": func(t *testing.T) (nguard.Store, []nguard.Promise, error) {
+			store, err := inPostgres(t.Context(), servicetest.Postgres(t).DSN())
+			if err == nil {
+				t.Cleanup(func() { _ = store.(*sqlstore.Store).Database().Close() })
+			}
+			return store, nil, err
+		},
+		"mysql": func(t *testing.T) (nguard.Store, []nguard.Promise, error) {
+			store, err := inMySQL(t.Context(), servicetest.MySQL(t).DSN())
+			if err == nil {
+				t.Cleanup(func() { _ = store.(*sqlstore.Store).Database().Close() })
+			}
+			return store, nil, err
+		},
+		"redis": func(t *testing.T) (nguard.Store, []nguard.Promise, error) {
+			store, err := inRedis("redis://" + servicetest.StartRedis(t).Addr)
+			return store, nil, err
+		},
+		"cookies": func(t *testing.T) (nguard.Store, []nguard.Promise, error) {
+			store, err := inCookies([]byte(rand.Text()+rand.Text()), memstore.New())
+			return store, []nguard.Promise{nguard.NoLostUpdate}, err
+		},
+		"scs": func(t *testing.T) (nguard.Store, []nguard.Promise, error) {
 			return inBackend(scsmemory.NewWithCleanupInterval(0)), waived, nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store, waive, err := open()
+			store, waive, err := open(t)
 			if err != nil {
 				t.Fatal(err)
 			}
