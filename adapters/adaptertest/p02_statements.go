@@ -141,6 +141,13 @@ func everyStatementOfJob(t *testing.T, k *kit) {
 					}
 					return
 				}
+				if err == nil && mode != sqlRefused && fired == "BEGIN" {
+					// A store may begin anew where the connection broke: nothing had happened yet.
+					if before == tables(t, b.db) {
+						t.Fatalf("statement %d (%s): a change that was not made is reported as made", n, fired)
+					}
+					continue
+				}
 				unknown := errors.Is(err, nguard.ErrOutcomeUnknown)
 				if !errors.Is(err, nguard.ErrUnavailable) || unknown != (fired == "COMMIT" && mode != sqlRefused) {
 					t.Fatalf("statement %d (%s): %v", n, fired, err)
