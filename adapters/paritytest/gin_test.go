@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nguard-go/nguard/adapters/adaptertest"
+	"github.com/nguard-go/nguard/adapters/adaptertest/nethttptest"
 	"github.com/nguard-go/nguard/adapters/ginguard"
 	nguard "github.com/nguard-go/nguard/core"
 )
@@ -17,7 +18,7 @@ func init() { gin.SetMode(gin.ReleaseMode) } // gin's only switch for its notes 
 
 // serveGin is an App as a program writes it with gin. An App with a Mount is a group.
 func serveGin(_ testing.TB, app adaptertest.App) *adaptertest.Server {
-	return listen(app, ginEngine(app))
+	return nethttptest.Listen(app, ginEngine(app))
 }
 
 func ginEngine(app adaptertest.App) *gin.Engine {

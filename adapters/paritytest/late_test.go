@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nguard-go/nguard/adapters/adaptertest"
+	"github.com/nguard-go/nguard/adapters/adaptertest/nethttptest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
 )
@@ -20,7 +21,7 @@ import (
 // still works (promise P5): its next request brings the successor. Where a framework does tell, the change
 // is refused and nothing is new. In fiber a stream runs beside the handler, which must not be changed there.
 func TestLateChange(t *testing.T) {
-	for name, serve := range map[string]func(testing.TB, adaptertest.App) *adaptertest.Server{"nethttp": serveNetHTTP, "gin": serveGin} {
+	for name, serve := range map[string]func(testing.TB, adaptertest.App) *adaptertest.Server{"nethttp": nethttptest.Serve, "gin": serveGin} {
 		t.Run(name, func(t *testing.T) {
 			var passed atomic.Int64
 			g := guardtest.New(t, nguard.Config{

@@ -6,15 +6,11 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	_ "modernc.org/sqlite"
 
-	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/nguard-go/nguard/adapters/adaptertest"
-	nguard "github.com/nguard-go/nguard/core"
-	"github.com/nguard-go/nguard/policy/ratelimit"
-	"github.com/nguard-go/nguard/stores/scsstore"
+	"github.com/nguard-go/nguard/adapters/adaptertest/nethttptest"
 )
 
 // adapters are all that there are. Each has a file of its own, with its Serve.
@@ -23,7 +19,7 @@ var adapters = []struct {
 	harness adaptertest.Harness
 	options []adaptertest.Option
 }{
-	{name: "nethttp", harness: adaptertest.Harness{Serve: serveNetHTTP, HTTP2: true}},
+	{name: "nethttp", harness: nethttptest.Harness()},
 	{name: "gin", harness: adaptertest.Harness{Serve: serveGin, HTTP2: true}},
 	{name: "fiber", harness: adaptertest.Harness{Serve: serveFiber}},
 }
@@ -38,40 +34,6 @@ var backings = []struct {
 	{"split", func(t testing.TB) adaptertest.Backing { return adaptertest.Split(t, sqlite(t)) }},
 }
 
-// stores are those that leave people and records to others. What a store is like the engine sees, not the
-// adapter: they are tried on net/http.
-var stores = []struct {
-	name    string
-	open    func(t testing.TB) adaptertest.Backing
-	options []adaptertest.Option
-}{
-	{"scs", func(t testing.TB) adaptertest.Backing {
-		// One Store for all that run on it: two would be two processes, which it is not made for.
-		m := memstore.NewWithCleanupInterval(0)
-		return adaptertest.Elsewhere(t, "scs", scsstore.New(m), nil, func(t testing.TB) (values [][]byte) {
-			all, err := m.All()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for key, value := range all {
-				values = append(values, []byte(key), value)
-			}
-			return values
-		})
-	}, nil},
-}
-
-// TestStores is net/http with each of them.
-func TestStores(t *testing.T) {
-	for _, s := range stores {
-		t.Run(s.name, func(t *testing.T) {
-			h := adapters[0].harness
-			h.Open, h.Limits = s.open, limits
-			adaptertest.Run(t, h, s.options...)
-		})
-	}
-}
-
 // TestParity is every adapter with every backing.
 func TestParity(t *testing.T) {
 	for i, a := range adapters {
@@ -81,7 +43,7 @@ func TestParity(t *testing.T) {
 			}
 			t.Run(a.name+"/"+b.name, func(t *testing.T) {
 				h := a.harness
-				h.Open, h.Limits = b.open, limits
+				h.Open, h.Limits = b.open, nethttptest.Limits
 				adaptertest.Run(t, h, a.options...)
 			})
 		}
@@ -136,23 +98,4 @@ func withTables(t testing.TB) []byte {
 		template.file = file
 	})
 	return template.file
-}
-
-// limits are those of package ratelimit.
-func limits(t testing.TB, now func() time.Time) adaptertest.Limits {
-	on := func(rules ...ratelimit.Rule) nguard.Limiter {
-		t.Helper()
-		l, err := ratelimit.NewWithClock(now, rules...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l
-	}
-	return adaptertest.Limits{
-		Default:    nguard.Limits{Login: on(ratelimit.LoginRules()...), Update: on(ratelimit.UpdateRules()...), Read: on(ratelimit.ReadRules()...)},
-		LoginDelay: ratelimit.LoginDelay,
-		PerIP:      func(name string, n int, d time.Duration) nguard.Limiter { return on(ratelimit.PerIP(name, n, d)) },
-		PerAccount: func(name string, n int, d time.Duration) nguard.Limiter { return on(ratelimit.PerAccount(name, n, d)) },
-		PerUser:    func(name string, n int, d time.Duration) nguard.Limiter { return on(ratelimit.PerUser(name, n, d)) },
-	}
 }

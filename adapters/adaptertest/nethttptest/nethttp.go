@@ -1,4 +1,14 @@
-package paritytest
+// Package nethttptest is the applications of adaptertest on net/http, as a program writes them. With [Harness] the
+// author of a store asks everything that the suite asks of a service:
+//
+//	func TestService(t *testing.T) {
+//		h := nethttptest.Harness()
+//		h.Open = func(t testing.TB) adaptertest.Backing {
+//			return adaptertest.Elsewhere(t, "mine", mystore.New(...), nil, nil)
+//		}
+//		adaptertest.Run(t, h)
+//	}
+package nethttptest
 
 import (
 	"context"
@@ -7,19 +17,26 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/nguard-go/nguard/adapters/adaptertest"
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/policy/ratelimit"
 )
 
-// serveNetHTTP is an App as a program writes it with http.ServeMux.
-func serveNetHTTP(_ testing.TB, app adaptertest.App) *adaptertest.Server {
-	return listen(app, netHTTP(app))
+// Harness is net/http with the limits of package ratelimit. What is left is its Open.
+func Harness() adaptertest.Harness {
+	return adaptertest.Harness{Serve: Serve, Limits: Limits, HTTP2: true}
 }
 
-// listen serves a handler of net/http, or of a framework built on it, with what app asks for.
-func listen(app adaptertest.App, h http.Handler) *adaptertest.Server {
+// Serve is an App as a program writes it with http.ServeMux.
+func Serve(_ testing.TB, app adaptertest.App) *adaptertest.Server {
+	return Listen(app, netHTTP(app))
+}
+
+// Listen serves a handler of net/http, or of a framework built on it, with what app asks for.
+func Listen(app adaptertest.App, h http.Handler) *adaptertest.Server {
 	s := httptest.NewUnstartedServer(h)
 	s.Config.ReadHeaderTimeout, s.Config.ReadTimeout, s.Config.IdleTimeout = app.ReadHeaderTimeout, app.ReadTimeout, app.IdleTimeout
 	if app.MaxHeader > http.DefaultMaxHeaderBytes {
@@ -101,4 +118,23 @@ func (c *httpCtx) Respond(status int, body string) {
 
 func (c *httpCtx) Stream(fn func(w io.Writer, flush func() error)) {
 	fn(c.w, http.NewResponseController(c.w).Flush)
+}
+
+// Limits are those of package ratelimit, by the suite's clock.
+func Limits(t testing.TB, now func() time.Time) adaptertest.Limits {
+	on := func(rules ...ratelimit.Rule) nguard.Limiter {
+		t.Helper()
+		l, err := ratelimit.NewWithClock(now, rules...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	return adaptertest.Limits{
+		Default:    nguard.Limits{Login: on(ratelimit.LoginRules()...), Update: on(ratelimit.UpdateRules()...), Read: on(ratelimit.ReadRules()...)},
+		LoginDelay: ratelimit.LoginDelay,
+		PerIP:      func(name string, n int, d time.Duration) nguard.Limiter { return on(ratelimit.PerIP(name, n, d)) },
+		PerAccount: func(name string, n int, d time.Duration) nguard.Limiter { return on(ratelimit.PerAccount(name, n, d)) },
+		PerUser:    func(name string, n int, d time.Duration) nguard.Limiter { return on(ratelimit.PerUser(name, n, d)) },
+	}
 }

@@ -1,4 +1,4 @@
-package paritytest
+package backingtest
 
 import (
 	"context"
@@ -12,14 +12,8 @@ import (
 	"github.com/nguard-go/nguard/stores/servicetest"
 )
 
-// TestParityRedis is net/http with sessions in Redis, and people and records in memory: a change of a user is then
-// marked while it runs.
-func TestParityRedis(t *testing.T) {
-	h := adapters[0].harness
-	h.Open, h.Limits = inRedis, limits
-	adaptertest.Run(t, h, adapters[0].options...)
-}
-
+// inRedis keeps sessions in Redis, and people and records in memory: a change of a user is then marked while it
+// runs.
 func inRedis(t testing.TB) adaptertest.Backing {
 	t.Helper()
 	b := adaptertest.Memory(t)
