@@ -251,3 +251,23 @@ func TestK6_LongRequest(t *testing.T) {
 		t.Errorf("the person is %v, %v", u, err)
 	}
 }
+
+// A token from elsewhere says when it was signed, and servers sign anew with each change and refresh. That is no proof
+// that the person was asked again: what wants a fresh proof is refused until they have been (ASVS 7.5.1).
+func TestD6_SignedIsNotProved(t *testing.T) {
+	s := program(t, tokens(t), bare)
+	s.extra = func(mux *http.ServeMux) {
+		mux.Handle("POST /grave", s.handler(func(r *http.Request) error {
+			return httpguard.From(r).Authorize(r.Context(), policy.Fresh(5*time.Minute), nil)
+		}))
+	}
+	s.serve()
+	b := s.browser()
+	b.put(signed(jwtHeader, elsewhere("ann", "user"), shared))
+	b.me()
+	if a := b.do("POST", "/grave", ""); a.status != http.StatusForbidden && a.status != http.StatusUnauthorized {
+		t.Errorf("signed a moment ago: got %d: %s", a.status, a.body)
+	}
+	b.ok(b.do("POST", "/stepup", ""))
+	b.ok(b.do("POST", "/grave", ""))
+}
