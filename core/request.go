@@ -85,7 +85,7 @@ func (g *Guard) Begin(x Exchange) (*Request, error) {
 	r.ctx = requestContext{x.Context(), r}
 	x.AddHeader("Vary", "Cookie")
 	in := g.cookie.read(x.Header("Cookie"))
-	if err := g.origins.check(x, r.line, in.value != "" || in.tooLarge || in.broken); err != nil {
+	if err := g.origins.check(x, r.line, in.value != "" || in.several || in.tooLarge || in.broken); err != nil {
 		x.AddHeader("Vary", "Origin, Sec-Fetch-Site")
 		g.observe(&r.ctx, Event{Name: EventCSRF, Outcome: Denied, Action: "origin", Reason: "cross-origin write"})
 		return r, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestFlags: what is unknown ends with code 2, and what cannot be opened with code 1, each with a clear line.
@@ -30,6 +31,12 @@ func TestFlags(t *testing.T) {
 		{[]string{"-store", "redis", "-dsn", "u:sekret@h"}, 1, "no address"},
 		{[]string{"-users", "memory", "-store", "memory", "-addr", "256.256.256.256:1"}, 1, "adminpanel:"},
 		{[]string{"-dsn", "/no/such/folder/x.db", "-addr", "127.0.0.1:0"}, 1, "adminpanel:"},
+		// -store is forgotten, or another one than the address is for.
+		{[]string{"-dsn", "postgres://u:sekret@h/x", "-addr", "127.0.0.1:0"}, 1, "where a file is expected"},
+		{[]string{"-store", "sqlite", "-dsn", "u:sekret@tcp(h:1)/x", "-addr", "127.0.0.1:0"}, 1, "where a file is expected"},
+		{[]string{"-store", "cookie", "-users", "memory", "-dsn", "redis://u:sekret@h", "-addr", "127.0.0.1:0"}, 1, "where a file is expected"},
+		{[]string{"-dsn", "host=h user=u password=sekret", "-addr", "127.0.0.1:0"}, 1, "where a file is expected"},
+		{[]string{"-store", "memory", "-users", "mysql://u:sekret@h/x", "-addr", "127.0.0.1:0"}, 1, "where a file is expected"},
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run(t.Context(), c.args, &stdout, &stderr); code != c.code {
@@ -172,6 +179,24 @@ func TestCookieKey(t *testing.T) {
 	}
 	if _, err := cookieKey(o); err == nil || !strings.Contains(err.Error(), "no key") {
 		t.Errorf("a file without a key: %v", err)
+	}
+	// A link to nowhere is there when a file is made, and not when it is read.
+	o.dsn = filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(t.TempDir(), "nowhere"), o.dsn); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error, 1)
+	go func() {
+		_, err := cookieKey(o)
+		failed <- err
+	}()
+	select {
+	case err := <-failed:
+		if err == nil {
+			t.Error("a link to nowhere gave a key")
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("a link to nowhere is tried for ever")
 	}
 }
 

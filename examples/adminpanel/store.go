@@ -133,6 +133,17 @@ func reach(ctx context.Context, what, where, password string, ping func(context.
 	return fmt.Errorf("%s at %s cannot be reached: %s; start it, or name another one with -dsn", what, where, cause)
 }
 
+// serverAddress says that a file was asked for, and the address of a server was given: -store was forgotten, or is of
+// another kind. Names of files are printed, and there may be a password in this one.
+func serverAddress(file string) bool {
+	if strings.HasPrefix(file, "file:") {
+		return false
+	}
+	return strings.Contains(file, "://") || strings.Contains(file, "@") && strings.Contains(file, "(") || strings.Contains(file, "password=")
+}
+
+var errServer = errors.New("the address of a server stands where a file is expected: choose -store to go with -dsn; see -help")
+
 // errAddress is for a -dsn that cannot be read. Neither the value is repeated nor what a parser says of it:
 // there may be a password in it.
 var errAddress = errors.New("-dsn is no address that this -store understands; see -help for what it looks like")

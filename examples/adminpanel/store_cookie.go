@@ -58,7 +58,10 @@ func cookieKey(o options) ([]byte, error) {
 		}
 		file = o.users + ".key"
 	}
-	for {
+	if serverAddress(file) {
+		return nil, errServer
+	}
+	for range 2 { // after the first round somebody has made it
 		raw, err := os.ReadFile(file)
 		if err == nil {
 			key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(raw)))
@@ -74,6 +77,7 @@ func cookieKey(o options) ([]byte, error) {
 			return nil, err
 		}
 	}
+	return nil, fmt.Errorf("%s is there and cannot be read: does it link to nowhere?", file)
 }
 
 const keyLength = 32

@@ -37,6 +37,9 @@ func openSQLite(ctx context.Context, o options) (*place, error) {
 
 // sqliteFile opens a file, a ready-made data source, or "memory".
 func sqliteFile(path string) (*database, error) {
+	if serverAddress(path) {
+		return nil, errServer
+	}
 	dsn := path
 	if path != "memory" && !strings.HasPrefix(path, "file:") {
 		dsn = "file:" + path + "?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"

@@ -23,6 +23,9 @@
 //   - Whoever keeps an older cookie of a live session can put its free fields back: a theme, a cart, a
 //     counter. Never authority, nor anything else of the users table: the row and the epoch rule there. What
 //     must not be put back, such as a count of attempts, does not belong into a session of this kind.
+//   - Where a failover or a backup takes the companion back to an earlier moment, cookies of the lost time are still
+//     about. One with a later version than its row is looked up again, but its owner can bring the row up to that
+//     version first. Give the ring a new secret then and leave the former out ([Ring.Set]): everybody logs in again.
 //   - A change whose answer never arrives is lost with it, since the cookie was in it.
 //   - A request that works so long that its token is replaced and past its grace cannot save values any more:
 //     503, and the next try, which has the newer cookie, can.

@@ -270,10 +270,14 @@ func (s *Store) Replace(ctx context.Context, f nguard.Found, next *nguard.Record
 // of the users table reach the browser by their epoch; those of the session itself are in the cookie, which
 // nobody but the browser's own requests can change.
 func (s *Store) replaceRow(ctx context.Context, f nguard.Found, next *nguard.Record, rotate bool) (nguard.Found, error) {
-	if len(next.Data) > 0 {
+	if !sameData(f.Data, next.Data) {
 		return nguard.Found{}, fmt.Errorf("cookiestore: a session's values are in its cookie: only requests of its own browser can change them: %w", errors.ErrUnsupported)
 	}
-	return s.inner.Replace(ctx, f, strip(next), rotate)
+	got, err := s.inner.Replace(ctx, f, strip(next), rotate)
+	if err == nil {
+		got.Record = next // what the row does not hold is known all the same: nobody loses their role by being written
+	}
+	return got, err
 }
 
 func sameData(a, b map[string]any) bool {

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -29,15 +30,22 @@ func (c Config) checked() (Config, error) {
 }
 
 // Options reads a URL as [redis.ParseURL] does, such as redis://user:password@host:6379/0 or rediss://host, and
-// sets what [New] needs.
-func Options(url string) (*redis.Options, error) {
-	o, err := redis.ParseURL(url)
+// sets what [New] needs. Its error never repeats a password.
+func Options(address string) (*redis.Options, error) {
+	o, err := redis.ParseURL(address)
 	if err != nil {
+		// Parsers repeat what they cannot read, and programs log what they are told. A password with a character
+		// that should have been escaped is taken for a port, a path or a number.
+		if broken := (*url.Error)(nil); errors.As(err, &broken) || strings.Contains(address, "@") {
+			return nil, errAddress
+		}
 		return nil, fmt.Errorf("redisstore: %w", err)
 	}
 	o.ContextTimeoutEnabled = true
 	return o, nil
 }
+
+var errAddress = errors.New("redisstore: the URL cannot be read: use the form redis://user:password@host:6379/0, with special characters escaped as in %40")
 
 // checkClient refuses clients by which a promise would be broken without anybody noticing.
 func checkClient(client redis.UniversalClient) error {

@@ -70,9 +70,20 @@ func New(client redis.UniversalClient, c Config, rules ...ratelimit.Rule) (*Limi
 			step = (window + int64(r.Limit) - 1) / int64(r.Limit) // rounded up: never more than asked for
 		}
 		l.rates = append(l.rates, r.Limit, window, step)
-		l.names = append(l.names, r.Name+":"+strconv.Itoa(r.Limit)+"-"+r.Window.String()+":")
+		l.names = append(l.names, r.Name+":"+strconv.Itoa(r.Limit)+"-"+r.Window.String()+kind(r)+":")
 	}
 	return l, nil
+}
+
+// kind is what a rule counts by, as a part of its keys. Limiters share one server: without it a rule by account and
+// another one by user, with the same name, limit and window, would be one count, and whoever fails to log in as
+// somebody would use up what that person may do.
+func kind(r ratelimit.Rule) string {
+	s := "-" + strconv.Itoa(int(r.By))
+	if r.By&ratelimit.IP != 0 {
+		s += "-" + strconv.Itoa(r.V4) + "-" + strconv.Itoa(r.V6)
+	}
+	return s
 }
 
 // micros is d in microseconds, rounded up.
@@ -156,8 +167,8 @@ func (l *Limiter) Reset(ctx context.Context, c nguard.Caller) error {
 // Policy is the RateLimit-Policy header of the rules. Every Quota carries it.
 func (l *Limiter) Policy() string { return l.policy }
 
-// keys are those of c under the rules that count by one of parts. They have a rule's name, limit and window in clear,
-// so that another limit is another count, and a hash of who is counted: keys have a bounded length and name nobody.
+// keys are those of c under the rules that count by one of parts. They have a rule's name, limit, window and kind in
+// clear, so that another limit is another count, and a hash of who is counted: keys have a bounded length and name nobody.
 // What stands in braces chooses the slot.
 func (l *Limiter) keys(c nguard.Caller, parts ratelimit.Part) (keys []string, err error) {
 	for i, r := range l.rules {

@@ -150,11 +150,13 @@ func (c *Codec) read(s *cookiestore.Content, claims jwt.MapClaims, raw []byte) (
 	if err != nil {
 		return err
 	}
+	// iat is when it was signed, and servers sign anew with each change: it is no proof that the person was there.
+	// AuthAt stays zero, which no policy takes for fresh.
 	at := seconds(claims["iat"])
 	sum := sha256.Sum256([]byte("nguard jwt session " + id))
 	s.Record = &nguard.Record{
 		ID: base64.RawURLEncoding.EncodeToString(sum[:16]), Owner: c.owner(user.ID), Version: 1,
-		Created: at, Updated: at, AuthAt: at, Rotated: at, Expires: s.Expires, User: user, Data: data,
+		Created: at, Updated: at, Rotated: at, Expires: s.Expires, User: user, Data: data,
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package redistest
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -170,3 +172,76 @@ func TestNewRefuses(t *testing.T) {
 		t.Error("a URL of another scheme is accepted")
 	}
 }
+
+// TestOptionsTellNothing: an address that cannot be read is not repeated in the error, which programs log: there is a
+// password in it, and characters that should have been escaped are a common reason why it cannot be read.
+func TestOptionsTellNothing(t *testing.T) {
+	for _, url := range []string{
+		"redis://u:sekret@h:port/0", "redis://u:sek/ret@h:6379", "redis://u:sek%ret@h", "redis://u:sekret@[h", "u:sekret@h:6379", "sekret@h:6379",
+		"redis://u:sekret@h:6379/0?dial_timeout=x", "redis://u:12/sekret@h", "redis://u:sekret", "redis://u:sek#ret@h", "redis://u:sekret@h/zero", "redis:// u:sekret@h", "redis://u:sekret@h\n",
+	} {
+		o, err := redisstore.Options(url)
+		if err == nil {
+			t.Errorf("%q gave %s", url, o.Addr)
+			continue
+		}
+		for _, never := range []string{"sek", "ret@"} {
+			if strings.Contains(err.Error(), never) {
+				t.Errorf("%q says %q", url, err)
+				break
+			}
+		}
+	}
+}
+
+// TestForgedRoute: anybody can make a well-formed token with somebody's route and a locator of their own. It finds
+// nothing, and writes nothing. Nor does a handle reach what else is in the hash, whatever it is.
+func TestForgedRoute(t *testing.T) {
+	s, c, _ := own(t)
+	ctx := t.Context()
+	ada := login(t, s, "ada")
+	before := dump(t, c, "")
+	router := s.Backend().(nguard.Router)
+	forge := nguard.Keyed(forger{router.Route("ada")})
+	forged, err := forge.Create(ctx, record(t, s, "eve"), nguard.Cap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(ctx, forged.Live); !errors.Is(err, nguard.ErrNoSession) {
+		t.Errorf("the forged token: %v", err)
+	}
+	for _, id := range []string{"", "c", "r", "e", "k", "*", "s" + ada.ID, ada.ID + "\x00", strings.Repeat("x", 1<<16), "'}", "]] return {'ok'}"} {
+		if err := s.Delete(ctx, "ada", id); !errors.Is(err, nguard.ErrNoSession) {
+			t.Errorf("Delete of %.20q: %v", id, err)
+		}
+		if _, err := s.Find(ctx, "ada", id); !errors.Is(err, nguard.ErrNoSession) {
+			t.Errorf("Find of %.20q: %v", id, err)
+		}
+	}
+	for _, owner := range []string{"eve", "ada}", "{ada", "ada/", " ada", "*"} {
+		if err := s.Delete(ctx, owner, ada.ID); !errors.Is(err, nguard.ErrNoSession) {
+			t.Errorf("Delete by %q: %v", owner, err)
+		}
+	}
+	after := dump(t, c, "")
+	slices.SortFunc(before, bytes.Compare)
+	slices.SortFunc(after, bytes.Compare)
+	if !slices.EqualFunc(before, after, bytes.Equal) {
+		t.Error("something was written")
+	}
+	if _, err := s.Load(ctx, ada.Live); err != nil {
+		t.Errorf("ada: %v", err)
+	}
+}
+
+// forger is a backend that takes everything, and says that everybody is where one person is.
+type forger struct{ route []byte }
+
+func (f forger) Route(string) []byte { return f.route }
+func (forger) Get(context.Context, nguard.Key) (nguard.Row, nguard.Epoch, error) {
+	return nguard.Row{}, nguard.Epoch{}, nguard.ErrNoSession
+}
+func (forger) Insert(context.Context, nguard.Row, nguard.Cap) ([]string, error) { return nil, nil }
+func (forger) Swap(context.Context, nguard.Row, int64) error                    { return nil }
+func (forger) Mark(context.Context, nguard.Key, nguard.Mark) error              { return nil }
+func (forger) Delete(context.Context, nguard.Key) error                         { return nil }

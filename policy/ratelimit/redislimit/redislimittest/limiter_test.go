@@ -244,6 +244,39 @@ func TestKeys(t *testing.T) {
 	})
 }
 
+// TestKinds: rules of one name, limit and window that count by different parts are different rules, as they are in
+// memory. Else whoever fails to log in as somebody would use up what that person may change.
+func TestKinds(t *testing.T) {
+	c := client(t, servicetest.StartRedis(t).Addr)
+	rule := func(by ratelimit.Part, v6 int) ratelimit.Rule {
+		return ratelimit.Rule{Name: "few", Limit: 3, Window: time.Hour, By: by, V6: v6}
+	}
+	// Of a user, an account and a network the same bytes.
+	caller := nguard.Caller{User: "2001:db8::1pad16", Account: "2001:db8::1pad16", IP: netip.AddrFrom16([16]byte([]byte("2001:db8::1pad16")))}
+	network := nguard.Caller{IP: netip.MustParseAddr("2001:db8::")}
+	for what, limits := range map[string][]*redislimit.Limiter{
+		"account, user": {limiter(t, c, rule(ratelimit.Account, 0)), limiter(t, c, rule(ratelimit.User, 0))},
+		"IP, user":      {limiter(t, c, rule(ratelimit.IP, 128)), limiter(t, c, rule(ratelimit.User, 0))},
+	} {
+		for _, l := range limits {
+			if q := take(t, l, caller, 3); !q.Allowed {
+				t.Errorf("%s: refused by the count of another: %+v", what, q)
+			}
+		}
+		if err := c.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, v6 := range []int{48, 64} {
+		if q := take(t, limiter(t, c, rule(ratelimit.IP, v6)), network, 3); !q.Allowed {
+			t.Errorf("/%d: refused by the count of another: %+v", v6, q)
+		}
+	}
+	if q := take(t, limiter(t, c, rule(ratelimit.IP, 64)), network, 1); q.Allowed {
+		t.Errorf("the same rule in another process counts apart: %+v", q)
+	}
+}
+
 // TestReset: a success forgets what is held against the account, and nothing that is held against the network.
 func TestReset(t *testing.T) {
 	l := limiter(t, client(t, servicetest.StartRedis(t).Addr),
