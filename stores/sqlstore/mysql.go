@@ -22,6 +22,7 @@ import (
 var MySQL = &Dialect{
 	dir:           "migrations/mysql",
 	isolation:     sql.LevelReadCommitted,
+	deaf:          true,
 	countsChanges: true,
 	holds:         func(s string) bool { return len(s) <= longestKey }, // more could be cut off, where sql_mode is not strict
 

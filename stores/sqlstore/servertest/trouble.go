@@ -173,6 +173,41 @@ func hang(t *testing.T, s Server) {
 	}
 }
 
+// A server that stops answering when a transaction is about to end keeps the call until its context ends and no
+// longer: whether the commit has come through is not known, a rollback may as well be left to the server.
+func hangAtEnd(t *testing.T, s Server) {
+	refused := errors.New("refused")
+	for _, want := range []error{nil, refused} {
+		p, db, store, _ := s.through(t)
+		c := login(t, store, "ada")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() {
+			done <- store.Tx(ctx, func(ctx context.Context) error {
+				_, err := store.Bump(ctx, "ada", nguard.BumpChange)
+				p.Hang()
+				return errors.Join(err, want)
+			})
+		}()
+		select {
+		case err := <-done:
+			if want != nil && !errors.Is(err, want) {
+				t.Errorf("got %v, want what the function returned", err)
+			}
+			if want == nil && !(errors.Is(err, nguard.ErrUnavailable) && errors.Is(err, nguard.ErrOutcomeUnknown)) {
+				t.Errorf("got %v from a commit that was not answered, want ErrOutcomeUnknown", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("a transaction that ends with %v hangs on after its context", want)
+		}
+		p.Cut()
+		p.Heal(t)
+		back(t, store, c)
+		servicetest.Until(t, "the connection is given back", func() bool { return db.Stats().InUse == 0 })
+	}
+}
+
 // A slow server is slow, and that is all.
 func slow(t *testing.T, s Server) {
 	p, _, store, _ := s.through(t)
