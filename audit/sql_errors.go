@@ -18,7 +18,8 @@ func unsent(err error) bool {
 		return true // the second has no name in database/sql
 	}
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	var name *net.DNSError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &name)
 }
 
 // sqliteRefused trusts every code but that of a failed read or write of the file.
