@@ -17,7 +17,7 @@ import (
 
 var notApplicable = []string{
 	"the store offers no nguard.",
-	"the store lacks ",
+	"the store lacks ", // a promise, which the guard has to waive
 	"the harness has no ",
 	"the harness does not offer what this case needs",
 	"not for this backing: ",

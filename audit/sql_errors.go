@@ -18,7 +18,8 @@ func unsent(err error) bool {
 		return true // the second has no name in database/sql
 	}
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	var name *net.DNSError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &name)
 }
 
 // sqliteRefused trusts every code but that of a failed read or write of the file.
@@ -36,13 +37,13 @@ func postgresRefused(err error) bool {
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
 		s := state.SQLState()
-		return !strings.HasPrefix(s, "08") && !strings.HasPrefix(s, "57P") && s != "40003"
+		return !strings.HasPrefix(s, "08") && s != "57P01" && s != "57P02" && s != "40003"
 	}
 	var safe interface{ SafeToRetry() bool } // pgx: nothing was sent
 	return errors.As(err, &safe) && safe.SafeToRetry()
 }
 
-// mysqlRefused trusts what the server says, unless it says that it is going away. The driver's error has its
+// mysqlRefused trusts what the server says, unless it says that it is going away, or that the commit failed. The driver's error has its
 // number in a field, which cannot be read without importing the driver, and in its text: Error 1062 (23000): ...
 func mysqlRefused(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
@@ -52,9 +53,9 @@ func mysqlRefused(err error) bool {
 		}
 		digits, _, _ := strings.Cut(text, " ")
 		number, err := strconv.Atoi(strings.TrimSuffix(digits, ":"))
-		return err == nil && number != mysqlShutdown && number != mysqlKilled
+		return err == nil && number != mysqlShutdown && number != mysqlCommit && number != mysqlKilled
 	}
 	return false
 }
 
-const mysqlShutdown, mysqlKilled = 1053, 1927
+const mysqlShutdown, mysqlCommit, mysqlKilled = 1053, 1180, 1927

@@ -3,10 +3,12 @@ package audit
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Migrate brings the table to the version that this program needs: it runs each schema file that has
@@ -24,7 +26,7 @@ func (s *SQL) Migrate(ctx context.Context) error {
 }
 
 // migrate keeps to one connection, to which locks belong.
-func (s *SQL) migrate(ctx context.Context) (err error) {
+func (s *SQL) migrate(ctx context.Context) error {
 	m := s.dialect.migration
 	c, err := s.db.Conn(ctx)
 	if err != nil {
@@ -41,20 +43,26 @@ func (s *SQL) migrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer tx.Rollback() // without effect after a commit
+	if m.release != "" {
+		defer letGo(ctx, c, m.release)
+	}
 	if err := m.hold(ctx, tx); err != nil {
 		return err
-	}
-	if m.release != "" {
-		defer func() {
-			if _, e := c.ExecContext(ctx, m.release); err == nil {
-				err = e // not released: a connection of the pool would keep everybody else waiting
-			}
-		}()
 	}
 	if err := s.bringUp(ctx, tx); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// letGo gives back what belongs to a connection, whether or not it was got, and also when ctx has ended. Back in
+// the pool with it, the connection would keep everybody else waiting: one that cannot be asked is closed instead.
+func letGo(ctx context.Context, c *sql.Conn, release string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if _, err := c.ExecContext(ctx, release); err != nil {
+		_ = c.Raw(func(any) error { return driver.ErrBadConn })
+	}
 }
 
 // bringUp runs what has not been run.

@@ -9,12 +9,14 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nguard-go/nguard/audit"
 	"github.com/nguard-go/nguard/audit/audittest"
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/servicetest"
 )
 
 var clock = time.Date(2026, 2, 3, 4, 5, 6, 7000, time.UTC)
@@ -198,6 +200,55 @@ func TestMigrateLater(t *testing.T) {
 			t.Errorf("%d versions noted, want %d and the later one: %v", n, len(files), err)
 		}
 	})
+}
+
+// leaving is a context that ends when it is asked for the n-th time whether it has.
+type leaving struct {
+	context.Context
+	cancel context.CancelFunc
+	n      atomic.Int32
+}
+
+func (l *leaving) Done() <-chan struct{} {
+	if l.n.Add(-1) == 0 {
+		l.cancel()
+	}
+	return l.Context.Done()
+}
+
+// TestMigrateLeft: whoever leaves while the table is being made, at whatever moment, keeps nobody else waiting. MySQL
+// has the lock that would go back to the pool with its connection.
+func TestMigrateLeft(t *testing.T) {
+	place := servicetest.MySQL(t)
+	sink := func() *audit.SQL {
+		s, err := audit.NewSQL(place.Open(t), audit.MySQL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s, other := sink(), sink()
+	left := 0
+	for n, over := int32(1), false; !over; n++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		l := &leaving{Context: ctx, cancel: cancel}
+		l.n.Store(n)
+		first := s.Migrate(l)
+		cancel()
+		if first != nil {
+			left++
+		}
+		over = l.n.Load() > 0 // it was not asked as often as that
+		soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		err := other.Migrate(soon)
+		cancel()
+		if err != nil {
+			t.Fatalf("after one that left at question %d, with %v: %v", n, first, err)
+		}
+	}
+	if left < 3 {
+		t.Errorf("left %d times only: this has tested nothing", left)
+	}
 }
 
 // TestTransaction is the sink's part of P2: the record is there exactly if the change is, through

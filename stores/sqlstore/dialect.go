@@ -14,6 +14,8 @@ type Dialect struct {
 	sql [ops]statement
 	// isolation is that of the store's own transactions.
 	isolation sql.IsolationLevel
+	// deaf says that the driver ends a transaction without heeding the context that it began with.
+	deaf bool
 	// countsChanges says that an UPDATE which leaves a row as it is does not count that row.
 	countsChanges bool
 	// returns says that opBump returns the epoch as it now is. Where it does not, opEpoch reads it.

@@ -106,6 +106,9 @@
 //   - SetConnMaxLifetime should be below the server's wait_timeout, as the driver advises, and SetMaxIdleConns the
 //     same as SetMaxOpenConns. Each connection has about twenty statements prepared, and the server's
 //     max_prepared_stmt_count is for all connections together.
+//   - readTimeout and writeTimeout of some seconds, above the longest statement of the program's own: the driver
+//     ends transactions without a context. The store returns at the end of the call's own all the same, but the
+//     connection to a server that has vanished stays in use until these, or the operating system, give it up.
 //   - innodb_lock_wait_timeout, 50 seconds by default, is best set to a few seconds: when a context ends while a
 //     statement waits for a lock, the driver closes the connection, and the server notices only when it is done.
 //   - innodb_flush_log_at_trx_commit other than 1 loses the last moments in a crash: a logout may come undone.

@@ -59,10 +59,11 @@ func unsent(err error) bool {
 	return unreachable(err) || errors.Is(err, driver.ErrBadConn) || (errors.As(err, &safe) && safe.SafeToRetry())
 }
 
-// unreachable says that the server takes no connections.
+// unreachable says that the server takes no connections, or that its name leads nowhere.
 func unreachable(err error) bool {
 	var dial *net.OpError
-	return errors.As(err, &dial) && dial.Op == "dial"
+	var name *net.DNSError
+	return (errors.As(err, &dial) && dial.Op == "dial") || errors.As(err, &name)
 }
 
 // lost says that the connection of a statement has ended before the answer to it was there, and that the statement

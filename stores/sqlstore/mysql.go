@@ -22,6 +22,7 @@ import (
 var MySQL = &Dialect{
 	dir:           "migrations/mysql",
 	isolation:     sql.LevelReadCommitted,
+	deaf:          true,
 	countsChanges: true,
 	holds:         func(s string) bool { return len(s) <= longestKey }, // more could be cut off, where sql_mode is not strict
 
@@ -150,18 +151,19 @@ func mysqlAlone(ctx context.Context, b *rows, fn func(c connection) error) error
 	}
 	defer c.Close()
 	const name = `concat('nguard migrate ', md5(database()))` // locks are the server's, not the database's
-	for got := 0; got == 0; {
-		// In small portions, so that a server which never sees the end of ctx gives up soon after.
-		if err := c.QueryRowContext(ctx, `SELECT coalesce(get_lock(`+name+`, 2), 0)`).Scan(&got); err != nil {
-			return unavailable(err)
-		}
-	}
+	// Whether or not its answer has come: who left in that moment may have it.
 	defer func() {
 		// A connection that cannot be asked any more is closed, and that gives the lock back as well.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_, _ = c.ExecContext(ctx, `DO release_lock(`+name+`)`)
 	}()
+	for got := 0; got == 0; {
+		// In small portions, so that a server which never sees the end of ctx gives up soon after.
+		if err := c.QueryRowContext(ctx, `SELECT coalesce(get_lock(`+name+`, 2), 0)`).Scan(&got); err != nil {
+			return unavailable(err)
+		}
+	}
 	_, err = c.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS nguard_session_migrations
 		(version BIGINT NOT NULL PRIMARY KEY, name VARCHAR(255) NOT NULL) ENGINE = InnoDB`)
 	if err != nil {

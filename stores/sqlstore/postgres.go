@@ -147,10 +147,10 @@ func postgresBusy(err error) bool {
 }
 
 // postgresRefused trusts every answer but those that come with the end of the connection: 57P01 and 57P02,
-// by which an administrator or a crash ends it, and class 08. These can come after a commit.
+// by which an administrator or a crash ends it, and class 08. These can come after a commit. And 40003 says so.
 func postgresRefused(err error) bool {
 	switch code := sqlState(err); {
-	case code == "", code == "57P01", code == "57P02", strings.HasPrefix(code, "08"):
+	case code == "", code == "57P01", code == "57P02", code == "40003", strings.HasPrefix(code, "08"):
 		return false
 	}
 	return true

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 
 	nguard "github.com/nguard-go/nguard/core"
 )
@@ -60,6 +61,30 @@ func (b *rows) statement(ctx context.Context, o op) (runner, op, error) {
 	return runner{stmt: stmt}, o, nil
 }
 
+// witness stands for an argument of a statement that writes, and knows whether it was asked for its value. Until
+// then nothing was sent, however the call ended: there was no connection, or the context ended in the queue for
+// one, of which database/sql says no more than that the context has ended.
+type witness struct {
+	value  any
+	called bool
+}
+
+// Value is called by database/sql or the driver when there is a connection, before the statement is sent.
+func (w *witness) Value() (driver.Value, error) {
+	w.called = true
+	return w.value, nil
+}
+
+// watch puts w in the place of the first argument.
+func (w *witness) watch(args []any) []any {
+	if len(args) == 0 {
+		w.called = true // nobody will ask
+		return args
+	}
+	w.value = args[0] // of a type that drivers take: a string or an int64
+	return append([]any{w}, args[1:]...)
+}
+
 // exec runs a statement, again while the database is busy or when the statement was never sent, and returns how
 // many rows it touched.
 func (b *rows) exec(ctx context.Context, o op, args ...any) (int64, error) {
@@ -79,9 +104,13 @@ func (b *rows) execOnce(ctx context.Context, o op, args []any) (int64, error) {
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	res, err := stmt.ExecContext(ctx, b.dialect.sql[o].args(args)...)
+	var w witness
+	res, err := stmt.ExecContext(ctx, w.watch(b.dialect.sql[o].args(args))...)
 	if err != nil {
 		b.forget(o, err)
+		if !w.called {
+			return 0, unavailable(err)
+		}
 		return 0, b.doubt(ctx, err)
 	}
 	n, err := res.RowsAffected()
@@ -112,11 +141,19 @@ func (b *rows) queryOnce(ctx context.Context, o op, fn each, args []any) (n int,
 	if err != nil {
 		return 0, unavailable(err)
 	}
+	args = b.dialect.sql[o].args(args)
 	fault := unavailable
 	if o == opBump {
-		fault = func(err error) error { return b.doubt(ctx, err) }
+		w := new(witness)
+		args = w.watch(args)
+		fault = func(err error) error {
+			if !w.called {
+				return unavailable(err)
+			}
+			return b.doubt(ctx, err)
+		}
 	}
-	rs, err := stmt.QueryContext(ctx, b.dialect.sql[o].args(args)...)
+	rs, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		b.forget(o, err)
 		return 0, fault(err)

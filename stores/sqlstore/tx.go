@@ -57,18 +57,46 @@ func (b *rows) txOnce(ctx context.Context, fn func(ctx context.Context) error, u
 	if err != nil {
 		return false, unavailable(err)
 	}
-	defer tx.Rollback() // without effect after a commit; fn may fail or panic
+	defer b.end(ctx, tx.Rollback) // without effect after a commit; fn may fail or panic
 	if err := fn(nguard.WithTx(ctx, b.db, tx)); err != nil {
 		return true, err
 	}
-	switch err := tx.Commit(); {
+	switch err := b.end(ctx, tx.Commit); {
 	case err == nil:
 		return true, nil
+	case err == errLeft:
+		return true, unknown(ctx.Err())
 	case b.dialect.refused(err):
 		return true, unavailable(err) // and rolled back
 	case err == ctx.Err(), errors.Is(err, sql.ErrTxDone):
 		return true, unavailable(err) // database/sql saw the end of ctx and rolled back instead
 	default:
 		return true, unknown(err)
+	}
+}
+
+// errLeft says that a transaction was left to end by itself.
+var errLeft = errors.New("the end of the transaction was not waited for")
+
+// end ends a transaction, by its Commit or Rollback. Neither takes a context. Where the driver does not remember
+// that of the beginning, a server that has vanished would keep the caller for as long as the operating system
+// takes to notice, which is many minutes: it is then waited for on a goroutine that is left behind, with its
+// connection, until the connection breaks.
+func (b *rows) end(ctx context.Context, how func() error) error {
+	if !b.dialect.deaf || ctx.Done() == nil {
+		return how()
+	}
+	done := make(chan error, 1)
+	go func() { done <- how() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done: // both at once: what is known is better than what is not
+		return err
+	default:
+		return errLeft
 	}
 }

@@ -64,6 +64,8 @@ func (s Server) Run(t *testing.T) {
 		{"trouble/cut", cut},
 		{"trouble/refuse", refuse},
 		{"trouble/hang", hang},
+		{"trouble/hang at the end", hangAtEnd},
+		{"trouble/waiting", waiting},
 		{"trouble/slow", slow},
 		{"trouble/read only", readOnly},
 		{"trouble/outcome", outcome},

@@ -160,15 +160,83 @@ func hang(t *testing.T, s Server) {
 		}
 		wg.Wait()
 	}
-	if n := db.Stats().InUse; n != 0 {
-		t.Errorf("%d connections are in use, and nobody uses them", n)
-	}
+	// One whose call was broken off is closed beside it, a moment later.
+	servicetest.Until(t, "connections that nobody uses are given back", func() bool { return db.Stats().InUse == 0 })
 	p.Heal(t)
 	back(t, store, c)
 	// The proxy has goroutines for each connection, and database/sql for each that it closes: wait for them.
 	for end := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > before+10; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d goroutines, and there were %d", runtime.NumGoroutine(), before)
+		}
+	}
+}
+
+// A server that stops answering when a transaction is about to end keeps the call until its context ends and no
+// longer: whether the commit has come through is not known, a rollback may as well be left to the server.
+func hangAtEnd(t *testing.T, s Server) {
+	refused := errors.New("refused")
+	for _, want := range []error{nil, refused} {
+		p, db, store, _ := s.through(t)
+		c := login(t, store, "ada")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() {
+			done <- store.Tx(ctx, func(ctx context.Context) error {
+				_, err := store.Bump(ctx, "ada", nguard.BumpChange)
+				p.Hang()
+				return errors.Join(err, want)
+			})
+		}()
+		select {
+		case err := <-done:
+			if want != nil && !errors.Is(err, want) {
+				t.Errorf("got %v, want what the function returned", err)
+			}
+			if want == nil && !(errors.Is(err, nguard.ErrUnavailable) && errors.Is(err, nguard.ErrOutcomeUnknown)) {
+				t.Errorf("got %v from a commit that was not answered, want ErrOutcomeUnknown", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("a transaction that ends with %v hangs on after its context", want)
+		}
+		p.Cut()
+		p.Heal(t)
+		back(t, store, c)
+		servicetest.Until(t, "the connection is given back", func() bool { return db.Stats().InUse == 0 })
+	}
+}
+
+// Who waits for a connection of the pool until the context ends has sent nothing, and is told so.
+func waiting(t *testing.T, s Server) {
+	db := s.Open(t).Open(t)
+	store := s.migrated(t, db)
+	c := login(t, store, "ada")
+	for method, err := range every(t.Context(), store, c) { // so that the statements are prepared
+		if err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+	}
+	db.SetMaxOpenConns(1)
+	held, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	for method, call := range map[string]func(ctx context.Context) error{
+		"Replace": func(ctx context.Context) error {
+			_, err := store.Replace(ctx, c.Found, next(c.Found), true)
+			return err
+		},
+		"Touch":  func(ctx context.Context) error { _, err := store.Touch(ctx, c.Found, time.Now()); return err },
+		"Delete": func(ctx context.Context) error { return store.Delete(ctx, c.Owner, c.ID) },
+		"Bump":   func(ctx context.Context) error { _, err := store.Bump(ctx, c.Owner, nguard.BumpRevoke); return err },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		err := call(ctx)
+		cancel()
+		if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+			t.Errorf("%s: got %v, want ErrUnavailable and no unknown outcome", method, err)
 		}
 	}
 }
@@ -330,9 +398,8 @@ func contexts(t *testing.T, s Server) {
 		})
 	}
 	wg.Wait()
-	if n := db.Stats().InUse; n != 0 {
-		t.Errorf("%d connections are in use, and nobody uses them", n)
-	}
+	// One whose call was broken off is closed beside it, a moment later.
+	servicetest.Until(t, "connections that nobody uses are given back", func() bool { return db.Stats().InUse == 0 })
 }
 
 // every calls each method that does I/O. What it changes, it changes for somebody other than c.
