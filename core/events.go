@@ -17,7 +17,8 @@ type Streams struct {
 	// many there may be in all, 10 000 by default; each costs a connection and a goroutine or two.
 	PerUser, Max int
 	// Poll is how often a stream reads its session where the store does not tell of changes (see [Watcher]):
-	// what another process does is seen within it. Defaults to 5 seconds. What this guard does is seen at once.
+	// what another process does is seen within it. Where the store does, it reads a sixth as often, in case
+	// something was not heard. Defaults to 5 seconds. What this guard does is seen at once.
 	Poll time.Duration
 	// Heartbeat is how often something is written, so that proxies keep the connection and the end of
 	// the other side is noticed. Defaults to 20 seconds.
@@ -108,6 +109,9 @@ func (r *Request) Events() error {
 	g.log.DebugContext(&r.ctx, "nguard: stream broken off", "err", err)
 	return nil
 }
+
+// OpenStreams is how many streams of events are open now, for metrics.
+func (g *Guard) OpenStreams() int { return int(g.hub.open.Load()) }
 
 // EndStreams ends all streams of events and lets none begin. Call it before the server is shut down, which
 // waits for what is being answered: streams would keep it waiting. [Guard.Shutdown] does it too, and comes

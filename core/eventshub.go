@@ -93,13 +93,13 @@ func (h *hub) pace() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.watch != nil && h.watch.hears.Load() {
-		return max(h.bounds.Poll, lookAnyway)
+		return lookAnyway * h.bounds.Poll
 	}
 	return h.bounds.Poll
 }
 
-// lookAnyway is how often a stream looks although the store tells of changes: a message may get lost.
-const lookAnyway = 30 * time.Second
+// lookAnyway is how many times less often a stream looks that hears: a message may get lost.
+const lookAnyway = 6
 
 func (h *hub) wake(owner string) {
 	h.mu.Lock()

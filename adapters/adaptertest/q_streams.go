@@ -95,7 +95,11 @@ func liveRefused(t *testing.T, k *kit) {
 		const path = "/api/auth/events"
 		visitor, user := w.browser(), w.loggedIn("user")
 		visitor.get(path).failed(401)
-		visitor.hold(user.token()[:71] + "A").get(path).failed(401)
+		visitor.hold(strings.Repeat("A", 72)).get(path).failed(401)
+		left := w.loggedIn("user")
+		dead := left.token()
+		left.post("/api/auth/logout", "").expect(200)
+		left.hold(dead).get(path).failed(401)
 		for _, lines := range [][]string{
 			{"Sec-Fetch-Site: cross-site"}, {"Sec-Fetch-Site: same-site"}, {"Sec-Fetch-Site:", "Origin: https://evil.example"},
 			{"Origin: null"}, {"Sec-Fetch-Site: cross-site", "Origin: https://evil.example"},
@@ -446,8 +450,10 @@ func liveLeavesNothing(t *testing.T, k *kit) {
 				s.leave()
 			}
 		}
+		eventually(t, "all have left", func() bool { return w.guard.OpenStreams() == 0 })
 		b.client.CloseIdleConnections()
-		eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+6 })
+		w.server.Close() // fasthttp keeps idle workers
+		eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 	}, streams(time.Minute, 20*time.Millisecond), func(c *nguard.Config) { c.Streams.PerUser = 30 })
 }
 
