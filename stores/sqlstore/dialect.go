@@ -1,21 +1,40 @@
 package sqlstore
 
 import (
+	"context"
+	"database/sql"
 	"embed"
-	"errors"
 	"io/fs"
-	"strings"
 )
 
-// Dialect is what differs between databases: the statements, the schema, and what an error means.
+// Dialect is what differs between databases: the statements, the schema, and what an error means. There
+// are [SQLite], [Postgres] and [MySQL].
 type Dialect struct {
 	dir string
-	sql [ops]string
+	sql [ops]statement
+	// isolation is that of the store's own transactions.
+	isolation sql.IsolationLevel
+	// countsChanges says that an UPDATE which leaves a row as it is does not count that row.
+	countsChanges bool
+	// returns says that opBump returns the epoch as it now is. Where it does not, opEpoch reads it.
+	returns bool
+	// holds says whether a key can be stored. Where it cannot, nobody has it.
+	holds func(key string) bool
+
+	// alone runs fn where no other process migrates, with what a migration begins with done.
+	alone func(ctx context.Context, b *rows, fn func(c connection) error) error
+	// versions is the last migration that is noted, and note notes one.
+	versions, note string
+
 	// busy says that another connection was in the way: nothing has changed, and the same may work in
-	// a moment.
+	// a moment. A transaction is then run again as a whole.
 	busy func(error) bool
 	// refused says that the database answered with an error, so that the statement had no effect.
 	refused func(error) bool
+	// unprepared says that the prepared statement is of no use any more, and had no effect.
+	unprepared func(error) bool
+	// taken says that a row with this key is there already, where opInsert answers that with an error.
+	taken func(error) bool
 }
 
 // op names a statement.
@@ -23,13 +42,15 @@ type op int
 
 const (
 	// Insert
-	opAdmit op = iota // the epoch is there and has this revoke mark
-	opPurge           // dead sessions of the owner leave
-	opLive            // those that the cap counts
+	opAdmit    op = iota // the epoch is there and has this revoke mark; it stays locked
+	opAdmitted           // whether it has, where the count of opAdmit does not say it
+	opPurge              // dead sessions of the owner leave
+	opLive               // those that the cap counts
 	opInsert
 	opStands // the version of the session to be replaced
 	// Get, Rows
 	opGet
+	opGetLocked // opGet inside a transaction, where that takes a lock
 	opList
 	// Swap, Mark, Delete
 	opSwap
@@ -38,20 +59,64 @@ const (
 	opExists
 	// Epoch, Bump
 	opEpoch
+	opEpochLocked // opEpoch inside a transaction, where that takes a lock
 	opBump
-	// Sweep
+	// Sweep. Where there is a statement that finds rows, and locks them, the other one takes their keys.
+	opDead
 	opSweep
+	opStale
 	opSettle // closes stale opens
+	opIdle
 	opForget // drops idle epochs
-	// Tx: a write without effect, to get the right to write
+	// Tx: a write without effect, to get the right to write where only one connection has it
 	opLock
-	// Migrate
-	opVersions // makes the table of versions
-	opHold     // opLock, before there are other tables
-	opVersion
-	opNote
 	ops
 )
+
+// locked is o as it reads inside a transaction. What is read there is what the rest of the transaction
+// rests on, and where others may write at the same time it has to stay.
+func (d *Dialect) locked(o op) op {
+	var l op
+	switch o {
+	case opGet:
+		l = opGetLocked
+	case opEpoch:
+		l = opEpochLocked
+	default:
+		return o
+	}
+	if d.sql[l].text == "" {
+		return o
+	}
+	return l
+}
+
+// statement is the text of one, and where the arguments of its op stand in it: order lists their indices;
+// nil means that they stand as they come, or that the text has numbers itself.
+type statement struct {
+	text  string
+	order []int
+}
+
+// args puts arguments in the order of the statement.
+func (s statement) args(list []any) []any {
+	if s.order == nil {
+		return list
+	}
+	out := make([]any, len(s.order))
+	for i, at := range s.order {
+		out[i] = list[at]
+	}
+	return out
+}
+
+// texts are statements in which the arguments have numbers, as the database itself understands them.
+func texts(list map[op]string) (all [ops]statement) {
+	for o, text := range list {
+		all[o].text = text
+	}
+	return all
+}
 
 //go:embed migrations
 var migrations embed.FS
@@ -65,109 +130,4 @@ func (d *Dialect) Schema() fs.FS {
 		panic(err) // an invalid path, and all are constants
 	}
 	return sub
-}
-
-// SQLite is the dialect of SQLite 3.37 and later.
-var SQLite = sqlite()
-
-func sqlite() *Dialect {
-	return &Dialect{
-		dir:     "migrations/sqlite",
-		busy:    sqliteBusy,
-		refused: sqliteRefused,
-		sql: [ops]string{
-			// No row is touched when the user's revoke mark is another one.
-			opAdmit: `INSERT INTO nguard_epochs (owner, change_mark, revoke_mark, open_count, bumped_at, keep_until)
-			VALUES (?, ?, ?, 0, ?, ?)
-			ON CONFLICT (owner) DO UPDATE SET keep_until = max(keep_until, excluded.keep_until)
-			WHERE revoke_mark = excluded.revoke_mark`,
-			opPurge:  `DELETE FROM nguard_sessions WHERE owner = ? AND (expires <= ? OR revoke_mark <> ?)`,
-			opLive:   `SELECT id FROM nguard_sessions WHERE owner = ? AND id <> ? ORDER BY created, id`,
-			opStands: `SELECT version FROM nguard_sessions WHERE id = ? AND owner = ?`,
-			opInsert: `INSERT INTO nguard_sessions
-			(id, owner, version, cur, prev, salt, last_seen, seen_at, expires, created, revoke_mark, record)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO NOTHING`,
-
-			opGet: `SELECT s.id, s.owner, s.version, s.cur, s.prev, s.salt, s.last_seen, s.seen_at, s.expires, s.record,
-				e.change_mark, e.revoke_mark, e.open_count
-			FROM nguard_sessions AS s JOIN nguard_epochs AS e ON e.owner = s.owner
-			WHERE s.id = ?`,
-			opList: `SELECT s.id, s.owner, s.version, s.cur, s.prev, s.salt, s.last_seen, s.seen_at, s.expires, s.record,
-				e.change_mark, e.revoke_mark, e.open_count
-			FROM nguard_sessions AS s JOIN nguard_epochs AS e ON e.owner = s.owner
-			WHERE s.owner = ? AND s.id > ? ORDER BY s.id LIMIT ?`,
-
-			// Marks made since the row was loaded stay: the later last_seen with its expires, and seen_at
-			// while the token is the same.
-			opSwap: `UPDATE nguard_sessions SET
-				version = ?1, prev = ?3, salt = ?4, revoke_mark = ?8, record = ?9,
-				expires = CASE WHEN last_seen > ?5 THEN expires ELSE ?7 END,
-				last_seen = max(last_seen, ?5),
-				seen_at = CASE WHEN cur = ?2 AND seen_at <> 0 THEN seen_at ELSE ?6 END,
-				cur = ?2
-			WHERE id = ?10 AND owner = ?11 AND version = ?12`,
-			opMark: `UPDATE nguard_sessions SET
-				expires = CASE WHEN last_seen < ?1 THEN ?2 ELSE expires END,
-				last_seen = max(last_seen, ?1),
-				seen_at = CASE WHEN seen_at = 0 AND cur = ?4 THEN ?3 ELSE seen_at END
-			WHERE id = ?5 AND owner = ?6`,
-			opDelete: `DELETE FROM nguard_sessions WHERE id = ? AND owner = ?`,
-			opExists: `SELECT 1 FROM nguard_sessions WHERE id = ? AND owner = ?`,
-
-			opEpoch: `SELECT change_mark, revoke_mark, open_count FROM nguard_epochs WHERE owner = ?`,
-			opBump: `INSERT INTO nguard_epochs (owner, change_mark, revoke_mark, open_count, bumped_at, keep_until)
-			VALUES (?1, ?2 + ?4, ?3 + ?5, max(0, ?6), ?7, ?8)
-			ON CONFLICT (owner) DO UPDATE SET
-				change_mark = change_mark + ?4, revoke_mark = revoke_mark + ?5,
-				open_count = max(0, open_count + ?6),
-				bumped_at = max(bumped_at, ?7), keep_until = max(keep_until, ?8)
-			RETURNING change_mark, revoke_mark, open_count`,
-
-			opSweep: `DELETE FROM nguard_sessions WHERE id IN
-			(SELECT id FROM nguard_sessions WHERE expires <= ? ORDER BY expires LIMIT ?)`,
-			opSettle: `UPDATE nguard_epochs SET open_count = 0, change_mark = change_mark + 1,
-				bumped_at = max(bumped_at, ?1), keep_until = max(keep_until, ?2)
-			WHERE owner IN
-			(SELECT owner FROM nguard_epochs WHERE open_count > 0 AND bumped_at <= ?3 LIMIT ?4)`,
-			opForget: `DELETE FROM nguard_epochs WHERE owner IN
-			(SELECT e.owner FROM nguard_epochs AS e WHERE e.keep_until <= ?1
-				AND NOT EXISTS (SELECT 1 FROM nguard_sessions AS s WHERE s.owner = e.owner) LIMIT ?2)`,
-
-			opLock: `UPDATE nguard_epochs SET open_count = open_count WHERE owner = ''`,
-
-			opVersions: `CREATE TABLE IF NOT EXISTS nguard_session_migrations
-			(version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL) STRICT`,
-			opHold:    `UPDATE nguard_session_migrations SET name = name WHERE version = 0`,
-			opVersion: `SELECT coalesce(max(version), 0) FROM nguard_session_migrations`,
-			opNote:    `INSERT INTO nguard_session_migrations (version, name) VALUES (?, ?)`,
-		},
-	}
-}
-
-// The result codes of SQLite, and the words for those drivers that have no method Code.
-const (
-	codeBusy, codeLocked, codeIO = 5, 6, 10
-)
-
-func sqliteCode(err error) (int, bool) {
-	var coded interface{ Code() int }
-	if errors.As(err, &coded) {
-		return coded.Code() & 0xff, true
-	}
-	return 0, false
-}
-
-func sqliteBusy(err error) bool {
-	if code, ok := sqliteCode(err); ok {
-		return code == codeBusy || code == codeLocked
-	}
-	text := err.Error()
-	return strings.Contains(text, "database is locked") || strings.Contains(text, "table is locked")
-}
-
-// sqliteRefused trusts every code but that of a failed read or write of the file.
-func sqliteRefused(err error) bool {
-	code, ok := sqliteCode(err)
-	return (ok && code != codeIO) || sqliteBusy(err)
 }

@@ -10,8 +10,8 @@ import (
 
 func (b *rows) Epoch(ctx context.Context, owner string) (nguard.Epoch, error) {
 	e, err := nguard.NewEpoch()
-	if err != nil {
-		return nguard.Epoch{}, err
+	if err != nil || !b.dialect.holds(owner) {
+		return e, err
 	}
 	_, err = b.query(ctx, opEpoch, func(_ int, rs *sql.Rows) error { return scanEpoch(rs, &e) }, owner)
 	if err != nil {
@@ -21,6 +21,9 @@ func (b *rows) Epoch(ctx context.Context, owner string) (nguard.Epoch, error) {
 }
 
 func (b *rows) Bump(ctx context.Context, owner string, bits nguard.Bump) (nguard.Epoch, error) {
+	if !b.dialect.holds(owner) {
+		return nguard.Epoch{}, unstorable(owner)
+	}
 	bit := func(set nguard.Bump) int64 {
 		if bits&set != 0 {
 			return 1
@@ -31,11 +34,26 @@ func (b *rows) Bump(ctx context.Context, owner string, bits nguard.Bump) (nguard
 	if err != nil {
 		return nguard.Epoch{}, err
 	}
+	change, revoke := bit(nguard.BumpChange), bit(nguard.BumpRevoke)
+	open := bit(nguard.BumpOpen) - bit(nguard.BumpClose)
 	now := time.Now()
-	_, err = b.query(ctx, opBump, func(_ int, rs *sql.Rows) error { return scanEpoch(rs, &e) },
-		owner, e.Change, e.Revoke,
-		bit(nguard.BumpChange), bit(nguard.BumpRevoke), bit(nguard.BumpOpen)-bit(nguard.BumpClose),
-		now.UnixNano(), now.Add(nguard.KeepEpoch).UnixNano())
+	args := []any{
+		owner, e.Change + change, e.Revoke + revoke, max(0, open), // where there is none yet
+		change, revoke, open, // where there is one
+		now.UnixNano(), now.Add(nguard.KeepEpoch).UnixNano(),
+	}
+	is := func(_ int, rs *sql.Rows) error { return scanEpoch(rs, &e) }
+	if b.dialect.returns {
+		_, err = b.query(ctx, opBump, is, args...)
+	} else {
+		err = b.tx(ctx, func(ctx context.Context) error {
+			if _, err := b.exec(ctx, opBump, args...); err != nil {
+				return err
+			}
+			_, err := b.query(ctx, opEpoch, is, owner)
+			return err
+		}, opBump, opEpoch)
+	}
 	if err != nil {
 		return nguard.Epoch{}, err
 	}

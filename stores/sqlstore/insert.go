@@ -11,11 +11,17 @@ import (
 // Insert refuses before it removes anybody: inside a transaction of the program's own, a refusal leaves
 // nothing behind but dead rows less.
 func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) (ended []string, err error) {
+	if !b.dialect.holds(r.Owner) {
+		return nil, unstorable(r.Owner)
+	}
+	if !b.dialect.holds(c.Replace) {
+		c.Replace = "" // nobody's
+	}
 	record := r.Encode()
 	err = b.tx(ctx, func(ctx context.Context) error {
 		ended, err = b.insert(ctx, r, record, c)
 		return err
-	}, opAdmit, opStands, opPurge, opLive, opInsert, opDelete)
+	}, opAdmit, opAdmitted, opStands, opPurge, opLive, opInsert, opDelete)
 	if err != nil {
 		return nil, err
 	}
@@ -26,6 +32,11 @@ func (b *rows) insert(ctx context.Context, r nguard.Row, record []byte, c nguard
 	now := time.Now()
 	keep := max(nguard.EncodeTime(r.Record.Expires), now.Add(nguard.KeepEpoch).UnixNano())
 	n, err := b.exec(ctx, opAdmit, r.Owner, r.Stamp.Change, r.Stamp.Revoke, now.UnixNano(), keep)
+	if err == nil && b.dialect.sql[opAdmitted].text != "" {
+		var same int
+		same, err = b.query(ctx, opAdmitted, func(int, *sql.Rows) error { return nil }, r.Owner, r.Stamp.Revoke)
+		n = int64(same)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -43,10 +54,11 @@ func (b *rows) insert(ctx context.Context, r nguard.Row, record []byte, c nguard
 		r.ID, r.Owner, r.Version, r.Cur, r.Prev, r.Salt,
 		nguard.EncodeTime(r.LastSeen), nguard.EncodeTime(r.SeenAt), nguard.EncodeTime(r.Mark.Expires),
 		nguard.EncodeTime(r.Created), r.Stamp.Revoke, record)
-	if err != nil {
+	taken := err != nil && b.dialect.taken(err)
+	if err != nil && !taken {
 		return nil, err
 	}
-	if n == 0 {
+	if taken || n == 0 {
 		return nil, nguard.ErrConflict // the ID is taken; the next attempt draws another
 	}
 	leave := evict
@@ -61,8 +73,8 @@ func (b *rows) insert(ctx context.Context, r nguard.Row, record []byte, c nguard
 	return evict, nil
 }
 
-// stands compares the version of the session to be replaced. The transaction has written already, so that
-// nobody changes it between here and its removal.
+// stands compares the version of the session to be replaced, which nobody changes between here and its
+// removal: the transaction has written already, or the statement locks the row.
 func (b *rows) stands(ctx context.Context, owner string, c nguard.Cap) error {
 	if c.Version == 0 {
 		return nil

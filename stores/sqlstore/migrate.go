@@ -12,36 +12,75 @@ import (
 )
 
 // Migrate makes the tables, or brings them up to date. It may be called at every start, by several
-// processes at once: one does the work in one transaction, the others wait and find it done. Tables of
-// a later version are left as they are.
+// processes at once: one does the work, the others wait and find it done. Tables of a later version are
+// left as they are. When everything is done already it only reads, so that an account without the right to
+// make tables may call it.
+//
+// SQLite and PostgreSQL do it in one transaction, and all of it or nothing has happened. MySQL commits each
+// statement; what a process that died has begun, the next call finishes. There, call it outside of
+// transactions.
 func (s *Store) Migrate(ctx context.Context) error {
-	files, err := s.rows.dialect.files()
+	b := s.rows
+	files, err := b.dialect.files()
 	if err != nil {
 		return err
 	}
-	b := s.rows
-	if _, err := b.exec(ctx, opVersions); err != nil {
-		return err
-	}
-	return b.tx(ctx, func(ctx context.Context) error {
-		if _, err := b.exec(ctx, opHold); err != nil {
-			return err
-		}
-		done := 0
-		_, err := b.query(ctx, opVersion, func(_ int, rs *sql.Rows) error { return rs.Scan(&done) })
-		if err != nil {
-			return err
-		}
-		for _, f := range files {
-			if f.version <= done {
-				continue
-			}
-			if err := b.apply(ctx, f); err != nil {
-				return err
-			}
-		}
+	if b.upToDate(ctx, files) {
 		return nil
-	}, opHold, opVersion)
+	}
+	return b.dialect.alone(ctx, b, func(c connection) error { return b.migrate(ctx, c, files) })
+}
+
+// connection is one connection, in a transaction or not.
+type connection interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// upToDate says that every file is noted. An error of this question means that it is not so, or shows again
+// in what comes next. It is not asked inside a transaction, which PostgreSQL would end for the error.
+func (b *rows) upToDate(ctx context.Context, files []file) bool {
+	if _, joined := nguard.TxOf(ctx, b.db); joined {
+		return false
+	}
+	done := 0
+	err := b.db.QueryRowContext(ctx, b.dialect.versions).Scan(&done)
+	return err == nil && done >= files[len(files)-1].version
+}
+
+// migration runs fn in a transaction that begins with some statements.
+func (b *rows) migration(ctx context.Context, fn func(c connection) error, begin ...string) error {
+	return b.tx(ctx, func(ctx context.Context) error {
+		tx, _ := nguard.TxOf(ctx, b.db)
+		for _, text := range begin {
+			if _, err := tx.ExecContext(ctx, text); err != nil {
+				return unavailable(err)
+			}
+		}
+		return fn(tx)
+	})
+}
+
+// migrate runs the files that are not noted yet. Nobody else does so meanwhile.
+func (b *rows) migrate(ctx context.Context, c connection, files []file) error {
+	done := 0
+	if err := c.QueryRowContext(ctx, b.dialect.versions).Scan(&done); err != nil {
+		return unavailable(err)
+	}
+	for _, f := range files {
+		if f.version <= done {
+			continue
+		}
+		for _, text := range f.statements() {
+			if _, err := c.ExecContext(ctx, text); err != nil {
+				return fmt.Errorf("migration %s: %w", f.name, unavailable(err))
+			}
+		}
+		if _, err := c.ExecContext(ctx, b.dialect.note, f.version, f.name); err != nil {
+			return unavailable(err)
+		}
+	}
+	return nil
 }
 
 // file is a migration.
@@ -73,18 +112,13 @@ func (d *Dialect) files() ([]file, error) {
 	return list, nil
 }
 
-// apply runs a migration statement by statement, since not every driver takes several at once. A
-// statement ends with a semicolon at the end of a line.
-func (b *rows) apply(ctx context.Context, f file) error {
-	tx, _ := nguard.TxOf(ctx, b.db)
-	for _, text := range strings.Split(f.text, ";\n") {
-		if strings.TrimSpace(text) == "" {
-			continue
-		}
-		if _, err := tx.ExecContext(ctx, text); err != nil {
-			return fmt.Errorf("migration %s: %w", f.name, unavailable(err))
+// statements are what a file consists of, since not every driver takes several at once. A statement ends
+// with a semicolon at the end of a line.
+func (f file) statements() (list []string) {
+	for text := range strings.SplitSeq(f.text, ";\n") {
+		if strings.TrimSpace(text) != "" {
+			list = append(list, text)
 		}
 	}
-	_, err := b.exec(ctx, opNote, f.version, f.name)
-	return err
+	return list
 }

@@ -7,36 +7,63 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// statement returns o prepared for the transaction in ctx, or for the handle. A statement that is
-// first needed inside a transaction is prepared for that alone: preparing it on the handle takes a
-// second connection, which a pool of one never has.
-func (b *rows) statement(ctx context.Context, o op) (*sql.Stmt, error) {
-	stmt := b.prepared[o].Load()
+// runner runs one statement.
+type runner interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+}
+
+// statement returns o prepared for the transaction in ctx, or for the handle. A statement that is first needed
+// inside a transaction runs as a text: preparing it on the handle takes a second connection, which a pool of
+// one never has, and preparing it for the transaction alone holds one more of them on the server each time,
+// until the transaction ends.
+func (b *rows) statement(ctx context.Context, o op) (runner, op, error) {
 	tx, joined := nguard.TxOf(ctx, b.db)
+	if joined {
+		o = b.dialect.locked(o)
+	}
+	stmt := b.prepared[o].Load()
 	switch {
 	case joined && stmt != nil:
-		return tx.StmtContext(ctx, stmt), nil
+		return tx.StmtContext(ctx, stmt), o, nil
 	case joined:
-		return tx.PrepareContext(ctx, b.dialect.sql[o])
+		return unprepared{tx, b.dialect.sql[o].text}, o, nil
 	case stmt != nil:
-		return stmt, nil
+		return stmt, o, nil
 	}
-	stmt, err := b.db.PrepareContext(ctx, b.dialect.sql[o])
+	stmt, err := b.db.PrepareContext(ctx, b.dialect.sql[o].text)
 	if err != nil {
-		return nil, err
+		return nil, o, err
 	}
 	if !b.prepared[o].CompareAndSwap(nil, stmt) {
 		stmt.Close()
-		stmt = b.prepared[o].Load()
+		if other := b.prepared[o].Load(); other != nil {
+			stmt = other
+		}
 	}
-	return stmt, nil
+	return stmt, o, nil
 }
 
-// exec runs a statement, again while the database is busy, and returns how many rows it touched.
+// unprepared is a statement that a transaction runs as a text.
+type unprepared struct {
+	tx   *sql.Tx
+	text string
+}
+
+func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	return u.tx.ExecContext(ctx, u.text, args...)
+}
+
+func (u unprepared) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
+	return u.tx.QueryContext(ctx, u.text, args...)
+}
+
+// exec runs a statement, again while the database is busy or when the statement was never sent, and returns how
+// many rows it touched.
 func (b *rows) exec(ctx context.Context, o op, args ...any) (int64, error) {
 	for t := (turn{}); ; {
 		n, err := b.execOnce(ctx, o, args)
-		if !t.again(ctx, b, err) {
+		if !t.again(ctx, b, err) && !t.elsewhere(ctx, b, err) {
 			return n, err
 		}
 	}
@@ -46,12 +73,13 @@ func (b *rows) execOnce(ctx context.Context, o op, args []any) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, unavailable(err)
 	}
-	stmt, err := b.statement(ctx, o)
+	stmt, o, err := b.statement(ctx, o)
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	res, err := stmt.ExecContext(ctx, args...)
+	res, err := stmt.ExecContext(ctx, b.dialect.sql[o].args(args)...)
 	if err != nil {
+		b.forget(o, err)
 		return 0, b.doubt(ctx, err)
 	}
 	n, err := res.RowsAffected()
@@ -63,11 +91,12 @@ func (b *rows) execOnce(ctx context.Context, o op, args []any) (int64, error) {
 type each func(i int, rs *sql.Rows) error
 
 // query runs a statement, again while the database is busy, and returns how many rows there were. It
-// reads to the end, which is when a statement that writes has written.
+// reads to the end, which is when a statement that writes has written. What only reads is run again when its
+// connection is lost, too.
 func (b *rows) query(ctx context.Context, o op, fn each, args ...any) (int, error) {
 	for t := (turn{}); ; {
 		n, err := b.queryOnce(ctx, o, fn, args)
-		if !t.again(ctx, b, err) {
+		if !t.again(ctx, b, err) && !t.elsewhere(ctx, b, err) {
 			return n, err
 		}
 	}
@@ -77,7 +106,7 @@ func (b *rows) queryOnce(ctx context.Context, o op, fn each, args []any) (n int,
 	if err := ctx.Err(); err != nil {
 		return 0, unavailable(err)
 	}
-	stmt, err := b.statement(ctx, o)
+	stmt, o, err := b.statement(ctx, o)
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -85,8 +114,9 @@ func (b *rows) queryOnce(ctx context.Context, o op, fn each, args []any) (n int,
 	if o == opBump {
 		fault = func(err error) error { return b.doubt(ctx, err) }
 	}
-	rs, err := stmt.QueryContext(ctx, args...)
+	rs, err := stmt.QueryContext(ctx, b.dialect.sql[o].args(args)...)
 	if err != nil {
+		b.forget(o, err)
 		return 0, fault(err)
 	}
 	defer rs.Close()
@@ -99,7 +129,20 @@ func (b *rows) queryOnce(ctx context.Context, o op, fn each, args []any) (n int,
 		}
 	}
 	if err := rs.Err(); err != nil {
+		b.forget(o, err)
 		return n, fault(err)
 	}
 	return n, fault(rs.Close())
+}
+
+// forget lets go of a prepared statement that is of no use any more, so that the next attempt prepares
+// another. Closing waits for those that run it; who has it in hand and comes later is told that it is
+// closed, and tries again as well.
+func (b *rows) forget(o op, err error) {
+	if !b.dialect.unprepared(err) {
+		return
+	}
+	if stmt := b.prepared[o].Swap(nil); stmt != nil {
+		stmt.Close()
+	}
 }

@@ -27,6 +27,9 @@ var (
 func (b *rows) Database() *sql.DB { return b.db }
 
 func (b *rows) Get(ctx context.Context, k nguard.Key) (row nguard.Row, e nguard.Epoch, err error) {
+	if !b.dialect.holds(k.ID) || !b.dialect.holds(k.Owner) {
+		return nguard.Row{}, nguard.Epoch{}, nguard.ErrNoSession
+	}
 	n, err := b.query(ctx, opGet, func(_ int, rs *sql.Rows) (err error) {
 		row, e, err = scan(rs)
 		return err
@@ -41,7 +44,7 @@ func (b *rows) Get(ctx context.Context, k nguard.Key) (row nguard.Row, e nguard.
 }
 
 func (b *rows) Rows(ctx context.Context, owner, after string, n int) (list []nguard.Row, e nguard.Epoch, err error) {
-	if n <= 0 {
+	if n <= 0 || !b.dialect.holds(owner) || !b.dialect.holds(after) {
 		return nil, nguard.Epoch{}, nil
 	}
 	n, err = b.query(ctx, opList, func(i int, rs *sql.Rows) (err error) {
@@ -96,29 +99,39 @@ func (b *rows) Swap(ctx context.Context, r nguard.Row, version int64) error {
 		return err
 	}
 	// Nothing has changed. Why that is may be found out afterwards: a row that is gone never comes back.
-	stands, err := b.query(ctx, opExists, func(int, *sql.Rows) error { return nil }, r.ID, r.Owner)
-	switch {
-	case err != nil:
+	if err := b.exists(ctx, nguard.Key{Owner: r.Owner, ID: r.ID}); err != nil {
 		return err
-	case stands > 0:
-		return nguard.ErrConflict
+	}
+	return nguard.ErrConflict
+}
+
+func (b *rows) Mark(ctx context.Context, k nguard.Key, m nguard.Mark) error {
+	n, err := b.exec(ctx, opMark,
+		nguard.EncodeTime(m.LastSeen), nguard.EncodeTime(m.Expires), nguard.EncodeTime(m.SeenAt), m.Cur,
+		k.ID, k.Owner)
+	switch {
+	case err != nil || n > 0:
+		return err
+	case b.dialect.countsChanges:
+		return b.exists(ctx, k) // the marks may be there already
 	}
 	return nguard.ErrNoSession
 }
 
-func (b *rows) Mark(ctx context.Context, k nguard.Key, m nguard.Mark) error {
-	return b.one(ctx, opMark,
-		nguard.EncodeTime(m.LastSeen), nguard.EncodeTime(m.Expires), nguard.EncodeTime(m.SeenAt), m.Cur,
-		k.ID, k.Owner)
-}
-
 func (b *rows) Delete(ctx context.Context, k nguard.Key) error {
-	return b.one(ctx, opDelete, k.ID, k.Owner)
+	if !b.dialect.holds(k.ID) || !b.dialect.holds(k.Owner) {
+		return nguard.ErrNoSession
+	}
+	n, err := b.exec(ctx, opDelete, k.ID, k.Owner)
+	if err == nil && n == 0 {
+		return nguard.ErrNoSession
+	}
+	return err
 }
 
-// one runs a statement that is to touch one row.
-func (b *rows) one(ctx context.Context, o op, args ...any) error {
-	n, err := b.exec(ctx, o, args...)
+// exists returns ErrNoSession when there is no such row.
+func (b *rows) exists(ctx context.Context, k nguard.Key) error {
+	n, err := b.query(ctx, opExists, func(int, *sql.Rows) error { return nil }, k.ID, k.Owner)
 	if err == nil && n == 0 {
 		return nguard.ErrNoSession
 	}

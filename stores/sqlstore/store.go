@@ -44,8 +44,9 @@ func (s *Store) Backend() nguard.Backend { return s.rows }
 // Database returns the handle. See [nguard.Transactional].
 func (s *Store) Database() *sql.DB { return s.rows.db }
 
-// Tx runs fn in a transaction that has the right to write from its start. While the database is busy
-// it rolls back and runs fn again until ctx ends. See [nguard.Transactor].
+// Tx runs fn in a transaction. In SQLite it has the right to write from its start. In PostgreSQL and MySQL it is
+// READ COMMITTED, and loading a session in it locks that session for others that write. While the database is
+// busy it rolls back and runs fn again until ctx ends. See [nguard.Transactor].
 func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
 	return s.rows.Tx(ctx, fn)
 }

@@ -2,13 +2,19 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// Tx runs fn in a transaction that begins with a write. See Store.Tx.
+// Tx runs fn in a transaction. Where only one connection can write it begins with a write. Elsewhere that
+// would make transactions wait for each other that have nothing to do with one another, and there is no need:
+// a read inside a transaction locks what it reads. See Store.Tx.
 func (b *rows) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
+	if b.dialect.sql[opLock].text == "" {
+		return b.tx(ctx, fn)
+	}
 	return b.tx(ctx, func(ctx context.Context) error {
 		if _, err := b.exec(ctx, opLock); err != nil {
 			return err
@@ -17,9 +23,9 @@ func (b *rows) Tx(ctx context.Context, fn func(ctx context.Context) error) error
 	}, opLock)
 }
 
-// tx runs fn in a transaction, again while the database is busy, or joins the one in ctx. What fn does
-// first must be a write. The statements in use are those that fn runs: they are prepared beforehand, so
-// that all transactions share them.
+// tx runs fn in a transaction, again while the database is busy, or joins the one in ctx. Where only one
+// connection can write, what fn does first must be a write. The statements in use are those that fn runs:
+// they are prepared beforehand, so that all transactions share them.
 func (b *rows) tx(ctx context.Context, fn func(ctx context.Context) error, use ...op) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
@@ -28,35 +34,41 @@ func (b *rows) tx(ctx context.Context, fn func(ctx context.Context) error, use .
 		return fn(ctx)
 	}
 	for t := (turn{}); ; {
-		err := b.txOnce(ctx, fn, use)
-		if !t.again(ctx, b, err) {
+		began, err := b.txOnce(ctx, fn, use)
+		// A transaction that lost its connection before fn ran has done nothing.
+		if !t.again(ctx, b, err) && (began || !t.elsewhere(ctx, b, err)) {
 			return err
 		}
 	}
 }
 
-func (b *rows) txOnce(ctx context.Context, fn func(ctx context.Context) error, use []op) error {
+// txOnce says whether fn was run.
+func (b *rows) txOnce(ctx context.Context, fn func(ctx context.Context) error, use []op) (began bool, err error) {
 	for _, o := range use {
-		if _, err := b.statement(ctx, o); err != nil {
-			return unavailable(err)
+		o = b.dialect.locked(o)
+		if b.dialect.sql[o].text == "" {
+			continue
+		}
+		if _, _, err := b.statement(ctx, o); err != nil {
+			return false, unavailable(err)
 		}
 	}
-	tx, err := b.db.BeginTx(ctx, nil)
+	tx, err := b.db.BeginTx(ctx, &sql.TxOptions{Isolation: b.dialect.isolation})
 	if err != nil {
-		return unavailable(err)
+		return false, unavailable(err)
 	}
 	defer tx.Rollback() // without effect after a commit; fn may fail or panic
 	if err := fn(nguard.WithTx(ctx, b.db, tx)); err != nil {
-		return err
+		return true, err
 	}
 	switch err := tx.Commit(); {
 	case err == nil:
-		return nil
+		return true, nil
 	case b.dialect.refused(err):
-		return unavailable(err) // and rolled back
+		return true, unavailable(err) // and rolled back
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return unavailable(err) // database/sql saw the end of ctx and rolled back instead
+		return true, unavailable(err) // database/sql saw the end of ctx and rolled back instead
 	default:
-		return unknown(err)
+		return true, unknown(err)
 	}
 }

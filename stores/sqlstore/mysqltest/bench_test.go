@@ -1,0 +1,7 @@
+package mysqltest
+
+import "testing"
+
+func BenchmarkLoad(b *testing.B) { server.BenchmarkLoad(b) }
+
+func BenchmarkRevoke(b *testing.B) { server.BenchmarkRevoke(b) }

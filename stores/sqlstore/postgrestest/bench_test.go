@@ -1,0 +1,7 @@
+package postgrestest
+
+import "testing"
+
+func BenchmarkLoad(b *testing.B) { server.BenchmarkLoad(b) }
+
+func BenchmarkRevoke(b *testing.B) { server.BenchmarkRevoke(b) }

@@ -1,0 +1,113 @@
+package servertest
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/sqlstore"
+)
+
+// Several processes may start, and migrate, at once.
+func migrateAtOnce(t *testing.T, s Server) {
+	for range 3 {
+		place := s.Open(t)
+		var wg sync.WaitGroup
+		errs := make([]error, 10)
+		stores := make([]*sqlstore.Store, len(errs))
+		start := make(chan struct{})
+		for i := range errs {
+			db := place.Open(t)
+			if err := db.Ping(); err != nil {
+				t.Fatal(err)
+			}
+			stores[i] = sqlstore.New(db, s.Dialect)
+			wg.Go(func() {
+				<-start
+				errs[i] = stores[i].Migrate(context.Background())
+			})
+		}
+		close(start)
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		c := login(t, stores[0], "ada")
+		if err := stores[1].Migrate(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stores[9].Load(context.Background(), c.Live); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A process of an older version starts against tables of a newer one (rolling deploy).
+func migrateLater(t *testing.T, s Server) {
+	db := s.Open(t).Open(t)
+	store := s.migrated(t, db)
+	if _, err := db.Exec(`INSERT INTO nguard_session_migrations VALUES (9999, 'later')`); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A migration that ends in the middle is finished by the next start.
+func migrateCut(t *testing.T, s Server) {
+	for i := range 10 {
+		place := s.Open(t)
+		p := servicetest.NewProxy(t, place.Addr)
+		db := servicetest.OpenSQL(t, place.Driver, place.Via(p.Addr))
+		if err := db.Ping(); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		go func() { done <- sqlstore.New(db, s.Dialect).Migrate(context.Background()) }()
+		// A little later each time, so that each part of it is hit; where does not matter.
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			continue
+		case <-time.After(time.Duration(i) * 2 * time.Millisecond):
+		}
+		p.Cut()
+		if err := <-done; err != nil && !errors.Is(err, nguard.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		login(t, s.migrated(t, place.Open(t)), "ada")
+	}
+}
+
+// Programs with a migration tool of their own run the files of Schema and never call Migrate.
+func migrateSchema(t *testing.T, s Server) {
+	db := s.Open(t).Open(t)
+	names, err := fs.Glob(s.Dialect.Schema(), "*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("got the files %q, %v", names, err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(s.Dialect.Schema(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range strings.Split(strings.TrimSpace(string(text)), ";\n") {
+			if _, err := db.Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	store := sqlstore.New(db, s.Dialect)
+	if _, err := store.Load(context.Background(), login(t, store, "ada").Live); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,178 @@
+package servertest
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
+)
+
+// Server is a kind of server, and the words that differ between them.
+type Server struct {
+	// Dialect is what is tested.
+	Dialect *sqlstore.Dialect
+	// Open makes an empty place for tables.
+	Open func(t testing.TB) servicetest.Database
+	// Bind writes the argument of number n, from 1.
+	Bind func(n int) string
+	// Bytes writes a constant of bytes.
+	Bytes func(b []byte) string
+	// Numbers is a table expression with a column n that counts from 0 to below n, a power of ten.
+	Numbers func(n int) string
+	// Analyze has the server count the rows of a table anew.
+	Analyze string
+	// ReadOnly are ways to have connections that refuse to write, as those to a server do that has become a
+	// replica: each is added to a data source.
+	ReadOnly []string
+	// Impatient is added to a data source so that a wait for a lock ends with an error soon.
+	Impatient string
+	// Self asks for the number of a connection, and Kill, with that number, ends it.
+	Self, Kill string
+	// Explain returns the steps of the plans of a statement that read more than they have to.
+	Explain func(t *testing.T, db *sql.DB, text string, args []any) (scans []string)
+	// Tables asks for the names of all tables, and Columns for those of the columns of the table that its
+	// argument names.
+	Tables, Columns string
+}
+
+// Run runs everything that does not come from the suite for stores.
+func (s Server) Run(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		run  func(t *testing.T, s Server)
+	}{
+		{"migrate/at once", migrateAtOnce},
+		{"migrate/later", migrateLater},
+		{"migrate/cut", migrateCut},
+		{"migrate/schema", migrateSchema},
+		{"program/transaction", programsTransaction},
+		{"program/old snapshot", oldSnapshot},
+		{"program/cap", capInPrograms},
+		{"program/pool of one", poolOfOne},
+		{"program/taken", taken},
+		{"busy/deadlock", deadlock},
+		{"busy/lock wait", lockWait},
+		{"busy/alter", alter},
+		{"sweep/locked", sweepPasses},
+		{"sweep/login", sweepAndLogin},
+		{"corrupt", corrupt},
+		{"trouble/cut", cut},
+		{"trouble/refuse", refuse},
+		{"trouble/hang", hang},
+		{"trouble/slow", slow},
+		{"trouble/read only", readOnly},
+		{"trouble/outcome", outcome},
+		{"trouble/killed", killed},
+		{"contexts", contexts},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+	}
+}
+
+// Harness is the suite's, with one handle for the store and another for its peer.
+func (s Server) Harness(t *testing.T) storetest.Harness { return s.With()(t) }
+
+// With is the harness with settings added to the data source.
+func (s Server) With(settings ...string) func(t *testing.T) storetest.Harness {
+	return func(t *testing.T) storetest.Harness {
+		place := s.Open(t)
+		dsn := place.DSN()
+		for _, setting := range settings {
+			dsn = add(dsn, setting)
+		}
+		open := func(t *testing.T) *sql.DB { return servicetest.OpenSQL(t, place.Driver, dsn) }
+		db := open(t)
+		return storetest.Harness{
+			Store: s.migrated(t, db),
+			Peer:  func(t *testing.T) nguard.Store { return s.migrated(t, open(t)) },
+			Dump:  func(t *testing.T) [][]byte { return s.dump(t, db) },
+		}
+	}
+}
+
+// migrated returns a store on a handle, with its tables.
+func (s Server) migrated(t testing.TB, db *sql.DB) *sqlstore.Store {
+	t.Helper()
+	store := sqlstore.New(db, s.Dialect)
+	if err := store.Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// dump returns every value of every table.
+func (s Server) dump(t *testing.T, db *sql.DB) (values [][]byte) {
+	t.Helper()
+	for _, table := range all(t, db, s.Tables) {
+		for _, column := range all(t, db, s.Columns, string(table)) {
+			values = append(values, all(t, db, `SELECT `+string(column)+` FROM `+string(table))...)
+		}
+	}
+	return values
+}
+
+// all returns the values of a column.
+func all(t testing.TB, db *sql.DB, query string, args ...any) (list [][]byte) {
+	t.Helper()
+	rs, err := db.Query(query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rs.Close()
+	for rs.Next() {
+		var v []byte
+		if err := rs.Scan(&v); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, v)
+	}
+	if err := rs.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// record returns a record of a session that begins now.
+func record(t testing.TB, s *sqlstore.Store, owner string) *nguard.Record {
+	t.Helper()
+	e, err := s.Epoch(context.Background(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stamped(owner, e)
+}
+
+func stamped(owner string, e nguard.Epoch) *nguard.Record {
+	now := time.Now().UTC()
+	return &nguard.Record{
+		Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now,
+		Expires: now.Add(24 * time.Hour), Idle: time.Hour,
+		Stamp: nguard.Epoch{Change: e.Change, Revoke: e.Revoke},
+		User: nguard.User{ID: owner, Name: "Ada Lovelace", Email: "ada@example.com", Role: "user",
+			Data: map[string]any{"theme": "dark", "language": "en"}},
+		Data:   map[string]any{"visits": int64(7)},
+		Device: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", IP: "192.0.2.1",
+		Methods: []string{"password"}, Level: 1,
+	}
+}
+
+func login(t testing.TB, s *sqlstore.Store, owner string) nguard.Created {
+	t.Helper()
+	c, err := s.Create(context.Background(), record(t, s, owner), nguard.Cap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// next is the next version of what was found.
+func next(f nguard.Found) *nguard.Record {
+	r := *f.Record
+	r.Version++
+	return &r
+}
