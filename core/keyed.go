@@ -9,16 +9,21 @@ import (
 
 // Keyed makes a [Backend] a [Store]: it makes and checks tokens, keeps their digests in the rows, and
 // derives successors. It offers [Lister] when b is a [RowLister]; everything else that b offers is
-// found behind Unwrap.
+// found behind Unwrap. When b, or what its Unwrap leads to, is a [Router], tokens carry the route of their owner,
+// and those without one were never issued; otherwise it is the other way round.
 func Keyed(b Backend) Store {
-	k := &keyed{b}
+	k := &keyed{b: b}
+	k.router, _ = find[Router](b)
 	if l, ok := b.(RowLister); ok {
 		return &keyedLister{k, l}
 	}
 	return k
 }
 
-type keyed struct{ b Backend }
+type keyed struct {
+	b      Backend
+	router Router // nil: tokens are not routed
+}
 
 type keyedLister struct {
 	*keyed
@@ -35,7 +40,15 @@ func (k *keyed) Create(ctx context.Context, r *Record, c Cap) (Created, error) {
 	}
 	next := *r
 	next.ID = t.id()
-	digest := t.digest()
+	var at route
+	if k.router != nil {
+		owned := k.router.Route(r.Owner)
+		if len(owned) != RouteLen {
+			return Created{}, fmt.Errorf("nguard: the store's Route returned %d bytes instead of %d", len(owned), RouteLen)
+		}
+		at = route(owned)
+	}
+	live, digest := k.text(t, at)
 	// The login's own answer may get lost, and no later token exists: seen from the start, so that the
 	// first rotation needs no mark.
 	row := Row{Record: &next, Mark: Mark{Cur: digest[:], LastSeen: r.Created, SeenAt: r.Created}}
@@ -44,16 +57,39 @@ func (k *keyed) Create(ctx context.Context, r *Record, c Cap) (Created, error) {
 	if err != nil {
 		return Created{}, err
 	}
-	return Created{found(row, r.Stamp, Current, t.String()), ended}, nil
+	return Created{found(row, r.Stamp, Current, live), ended}, nil
+}
+
+// text is a token as it travels, and its digest.
+func (k *keyed) text(t token, at route) (string, digest) {
+	if k.router == nil {
+		return t.String(), t.digest()
+	}
+	r := routed{t, at}
+	return r.text()
+}
+
+// parse reads a token of the kind that this store issues.
+func (k *keyed) parse(s string) (t token, at route, d digest, ok bool) {
+	if k.router == nil {
+		t, d, ok = parseToken(s)
+		return t, at, d, ok
+	}
+	r, d, ok := parseRouted(s)
+	return r.token, r.route, d, ok
 }
 
 func (k *keyed) Load(ctx context.Context, s string) (Found, error) {
-	t, digest, ok := parseToken(s)
+	t, at, digest, ok := k.parse(s)
 	if !ok {
 		return Found{}, ErrMalformed
 	}
 	id := t.id()
-	row, epoch, err := k.b.Get(ctx, Key{ID: id})
+	key := Key{ID: id}
+	if k.router != nil {
+		key.Route = string(at[:])
+	}
+	row, epoch, err := k.b.Get(ctx, key)
 	if err != nil {
 		return Found{}, err
 	}
@@ -65,8 +101,8 @@ func (k *keyed) Load(ctx context.Context, s string) (Found, error) {
 		return found(row, epoch, Current, s), nil
 	case subtle.ConstantTimeCompare(digest[:], row.Prev) == 1:
 		prev := t // a copy: next makes its receiver escape, and t is in the way of every read
-		next := prev.next(row.Salt)
-		return found(row, epoch, Previous, next.String()), nil
+		live, _ := k.text(prev.next(row.Salt), at)
+		return found(row, epoch, Previous, live), nil
 	}
 	return found(row, epoch, Spent, ""), nil
 }
@@ -80,17 +116,17 @@ func found(row Row, epoch Epoch, m Match, live string) Found {
 }
 
 func (k *keyed) Replace(ctx context.Context, f Found, next *Record, rotate bool) (Found, error) {
-	at, ok := f.Ref.(*Row)
+	stored, ok := f.Ref.(*Row)
 	if !ok {
 		return Found{}, fmt.Errorf("nguard: Replace of a session that this store did not load")
 	}
-	row, live := *at, f.Live
+	row, live := *stored, f.Live
 	row.Record = next
 	if f.Match == Current && row.SeenAt.IsZero() {
 		row.SeenAt = next.Updated // it was shown: this write carries the mark
 	}
 	if rotate {
-		shown, _, ok := parseToken(f.Live)
+		shown, at, _, ok := k.parse(f.Live)
 		if !ok || f.Match != Current {
 			return Found{}, fmt.Errorf("nguard: rotation without the current token")
 		}
@@ -98,9 +134,8 @@ func (k *keyed) Replace(ctx context.Context, f Found, next *Record, rotate bool)
 		if err != nil {
 			return Found{}, err
 		}
-		shown = shown.next(salt)
-		live = shown.String()
-		digest := shown.digest()
+		var digest digest
+		live, digest = k.text(shown.next(salt), at)
 		row.Prev, row.Cur, row.Salt, row.SeenAt = row.Cur, digest[:], salt, time.Time{}
 	}
 	row.Mark.Expires = deadline(next, row.LastSeen)
@@ -119,7 +154,7 @@ func (k *keyed) Touch(ctx context.Context, f Found, at time.Time) (Found, error)
 	if f.Match == Current && f.SeenAt.IsZero() {
 		m.SeenAt = at
 	}
-	if err := k.b.Mark(ctx, Key{f.Owner, f.ID}, m); err != nil {
+	if err := k.b.Mark(ctx, Key{Owner: f.Owner, ID: f.ID}, m); err != nil {
 		return Found{}, err
 	}
 	next := *row
@@ -135,7 +170,7 @@ func (k *keyed) Touch(ctx context.Context, f Found, at time.Time) (Found, error)
 }
 
 func (k *keyed) Delete(ctx context.Context, owner, id string) error {
-	return k.b.Delete(ctx, Key{owner, id})
+	return k.b.Delete(ctx, Key{Owner: owner, ID: id})
 }
 
 // Find returns one session by owner and ID; no token led to it.
@@ -143,7 +178,7 @@ func (k *keyedLister) Find(ctx context.Context, owner, id string) (Found, error)
 	if owner == "" {
 		return Found{}, ErrNoSession // an empty owner would find anybody's
 	}
-	row, epoch, err := k.b.Get(ctx, Key{owner, id})
+	row, epoch, err := k.b.Get(ctx, Key{Owner: owner, ID: id})
 	if err != nil {
 		return Found{}, err
 	}

@@ -190,8 +190,25 @@ type Mark struct {
 	Expires time.Time
 }
 
-// Key names a row. Owner is empty when it is not known.
-type Key struct{ Owner, ID string }
+// Key names a row.
+type Key struct {
+	// Owner is empty when it is not known, because a token led here.
+	Owner string
+	// ID is the row's.
+	ID string
+	// Route is what the store's [Router] made of the owner when the token was issued, as a string of
+	// [RouteLen] bytes. It is empty when Owner is known, and in stores that are no Router.
+	Route string
+}
+
+// Router is offered by a [Backend] that needs to know whose session it is to find it, as one that keeps all
+// sessions of a user under one key. [Keyed] then puts the route into each token, where only who knows the whole
+// token can read it, and hands it on in [Key.Route].
+type Router interface {
+	// Route returns exactly [RouteLen] bytes that depend on the owner alone and are the same for ever, such as
+	// a hash. That two owners share them must be infeasible to bring about.
+	Route(owner string) []byte
+}
 
 // Epochs is what every store that a Guard uses must offer, itself or behind Unwrap: the epochs of
 // users. Ending all sessions of a user is one Bump, whatever their number; a sweep removes the rows.

@@ -23,7 +23,7 @@ func floodWrites(t *testing.T, k *kit) {
 	w, store := k.tallied(t)
 	victim := w.loggedIn("user")
 	before := store.writes()
-	wellFormed := issuedElsewhere(t, "user")
+	wellFormed := issuedElsewhere(t, w, "user")
 	c := dialWire(t, w.addr())
 	for i := range 500 {
 		made := strings.Repeat("A", i%80)
@@ -53,7 +53,7 @@ func floodTables(t *testing.T, k *kit) {
 	}
 	c := dialWire(t, w.addr())
 	for range 50 {
-		c.ask(w.written("GET", "/who", "", w.by(issuedLocally(t)))).expect(401)
+		c.ask(w.written("GET", "/who", "", w.by(issuedLocally(t, w)))).expect(401)
 		c.ask(w.written("POST", "/api/auth/logout", "", sameOrigin, w.by(strings.Repeat("x", 72)))).expect(200)
 	}
 	if after := w.rowCounts(); after != before {
@@ -61,10 +61,14 @@ func floodTables(t *testing.T, k *kit) {
 	}
 }
 
-// issuedLocally makes well-formed tokens fast.
-func issuedLocally(t testing.TB) string {
+// issuedLocally makes tokens fast that are well formed for this world's store.
+func issuedLocally(t testing.TB, w *world) string {
 	t.Helper()
-	created, err := nguard.Keyed(nowhere{}).Create(context.Background(), &nguard.Record{Owner: "user"}, nguard.Cap{})
+	var b nguard.Backend = nowhere{}
+	if w.routed() {
+		b = nowhereRouted{}
+	}
+	created, err := nguard.Keyed(b).Create(context.Background(), &nguard.Record{Owner: "user"}, nguard.Cap{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +79,11 @@ func issuedLocally(t testing.TB) string {
 type nowhere struct{ nguard.Backend }
 
 func (nowhere) Insert(context.Context, nguard.Row, nguard.Cap) ([]string, error) { return nil, nil }
+
+// nowhereRouted is one whose tokens are routed, each to another place.
+type nowhereRouted struct{ nowhere }
+
+func (nowhereRouted) Route(string) []byte { return []byte(rand.Text()[:nguard.RouteLen]) }
 
 // brokenRandom gives some bytes and then an error, or the end.
 type brokenRandom struct {

@@ -24,8 +24,11 @@ var issuance = []rule{
 }
 
 // issuedElsewhere is a well-formed token that this world never gave out: another program's.
-func issuedElsewhere(t testing.TB, userID string) string {
+func issuedElsewhere(t testing.TB, w *world, userID string) string {
 	t.Helper()
+	if w.routed() {
+		return issuedLocally(t, w)
+	}
 	g := guardtest.New(t, nguard.Config{}, People()...)
 	token, _, err := g.Login(nguard.WithActor(context.Background(), userID), userID, nguard.LoginOptions{})
 	if err != nil {
@@ -46,7 +49,7 @@ func (w *world) count(userID string) int {
 
 func issuancePlanted(t *testing.T, k *kit) {
 	k.each(t, func(t *testing.T, w *world) {
-		planted := issuedElsewhere(t, "user")
+		planted := issuedElsewhere(t, w, "user")
 		victim := w.browser().hold(planted)
 		victim.get("/who").expect(401)
 		w.await("the unknown token", func(e nguard.Event) bool { return e.Name == nguard.EventUseAfterExpire })
@@ -158,7 +161,7 @@ func issuanceCookieOnly(t *testing.T, k *kit) {
 
 func issuanceValidateLimit(t *testing.T, k *kit) {
 	w := k.newWorld(t, func(c *nguard.Config) { c.Limits.Read = refusing{} })
-	w.browser().post("/api/auth/validate", `{"token":"`+issuedElsewhere(t, "user")+`"}`).expect(429)
+	w.browser().post("/api/auth/validate", `{"token":"`+issuedElsewhere(t, w, "user")+`"}`).expect(429)
 }
 
 func issuanceValidateBeside(t *testing.T, k *kit) {

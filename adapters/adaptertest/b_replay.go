@@ -71,7 +71,7 @@ func replayOlder(t *testing.T, k *kit) {
 					mac := hmac.New(sha256.New, secret)
 					mac.Write([]byte("nguard next"))
 					mac.Write(make([]byte, 16)) // another salt
-					shown = forge(locator, mac.Sum(nil))
+					shown = forge(first, locator, mac.Sum(nil))
 				}
 				w.show(shown, "GET", "/who").expect(401)
 				b.get("/who").expect(401)

@@ -196,16 +196,16 @@ func enumerationTokens(t *testing.T, k *kit) {
 		if err := w.guard.RevokeUser(nguard.WithActor(context.Background(), "test"), "other"); err != nil {
 			t.Fatal(err)
 		}
-		tokens := map[string]string{"unknown": issuedElsewhere(t, "user"), "logged out": endedToken, "revoked": revoked.token()}
+		tokens := map[string]string{"unknown": issuedElsewhere(t, w, "user"), "logged out": endedToken, "revoked": revoked.token()}
 		w.clock.Advance(48 * time.Hour)
 		tokens["expired"] = stale.token()
 		for what, token := range tokens {
-			if got, want := ask(token), ask(issuedLocally(t)); got != want {
+			if got, want := ask(token), ask(issuedLocally(t, w)); got != want {
 				t.Errorf("%s:\n%s\nwant\n%s", what, got, want)
 			}
 		}
 		for what, token := range tokens {
-			for _, made := range []string{issuedLocally(t), "junk", ""} {
+			for _, made := range []string{issuedLocally(t, w), "junk", ""} {
 				if got, want := validate(token), validate(made); got != want {
 					t.Errorf("validate, %s:\n%s\nwant\n%s", what, got, want)
 				}

@@ -146,9 +146,7 @@ func markedStepByStep(t *testing.T, k *kit) {
 
 						w.clock.Advance(nguard.StaleOpen + time.Minute)
 						f.mend()
-						if _, err := w.guard.Sweep(t.Context()); err != nil {
-							t.Fatal(err)
-						}
+						w.settleStale(target)
 						f.set(unswept(nil))
 						if got := w.epoch(target).Open; got != 0 {
 							t.Errorf("epoch is open %d times after the sweep", got)

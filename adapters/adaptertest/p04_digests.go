@@ -115,17 +115,17 @@ func digestsDumpIsNoCookie(t *testing.T, k *kit) {
 				t.Fatalf("handle %q has %d bytes, want 128 random bits", handle, len(id))
 			}
 			guesses[handle] = true
-			guesses[forge(id, strangers)] = true // the right secret, below the wrong locator
+			guesses[forge(live[0], id, strangers)] = true // the right secret, below the wrong locator
 			for _, v := range values {
 				switch len(v) {
 				case 16:
-					guesses[forge(id, append(append([]byte{}, v...), v...))] = true
+					guesses[forge(live[0], id, append(append([]byte{}, v...), v...))] = true
 				case 26: // what a row keeps of a token, filled up to the length of a secret
-					guesses[forge(id, append(append([]byte{}, v...), v[:6]...))] = true
-					guesses[forge(id, append(append([]byte{}, v[:6]...), v...))] = true
+					guesses[forge(live[0], id, append(append([]byte{}, v...), v[:6]...))] = true
+					guesses[forge(live[0], id, append(append([]byte{}, v[:6]...), v...))] = true
 				case 32:
-					guesses[forge(id, v)] = true
-					guesses[forge(v[:16], v)] = true
+					guesses[forge(live[0], id, v)] = true
+					guesses[forge(live[0], v[:16], v)] = true
 				}
 			}
 		}

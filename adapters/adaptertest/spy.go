@@ -136,5 +136,5 @@ func (s *spy) Bump(ctx context.Context, owner string, b nguard.Bump) (nguard.Epo
 
 func (s *spy) Sweep(ctx context.Context, now time.Time, n int) (int, error) {
 	s.count("sweep")
-	return s.Store.(nguard.Sweeper).Sweep(ctx, now, n)
+	return sweepIfAble(ctx, s.Store, now, n)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 )
@@ -85,4 +86,45 @@ func difference(before, after string) string {
 		}
 	}
 	return b.String()
+}
+
+// routed reports whether the store's tokens carry the route of their owner.
+func (w *world) routed() bool {
+	_, ok := able[nguard.Router](w.back.store)
+	return ok
+}
+
+// sweeps reports whether the store has anything to sweep, below what the suite has put around it.
+func (w *world) sweeps() bool {
+	s := any(w.back.store)
+	if f, ok := s.(*faultyStore); ok {
+		s = f.Store
+	}
+	_, ok := able[nguard.Sweeper](s)
+	return ok
+}
+
+// sweepIfAble sweeps a store that can.
+func sweepIfAble(ctx context.Context, s nguard.Store, now time.Time, n int) (int, error) {
+	if sweeper, ok := able[nguard.Sweeper](s); ok {
+		return sweeper.Sweep(ctx, now, n)
+	}
+	return 0, nil
+}
+
+// settleStale lets time close what a process that died has left open. A store without a sweep does so by its own
+// clock, which does not move with the guard's: there it is done by hand, as that store would do it.
+func (w *world) settleStale(id string) {
+	w.t.Helper()
+	if _, err := w.guard.Sweep(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.sweeps() {
+		return
+	}
+	for w.epoch(id).Open > 0 {
+		if _, err := ability[nguard.Epochs](w.back.store).Bump(context.Background(), id, nguard.BumpClose|nguard.BumpChange); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 }

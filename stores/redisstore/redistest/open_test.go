@@ -1,0 +1,127 @@
+package redistest
+
+import (
+	"context"
+	"crypto/rand"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/redisstore"
+	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/storetest"
+)
+
+// dial returns a client of its own pool, as another process would have, that is closed when the test ends.
+func dial(t testing.TB, url string) *redis.Client {
+	t.Helper()
+	o, err := redisstore.Options(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client(t, o)
+}
+
+func client(t testing.TB, o *redis.Options) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(o)
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func open(t testing.TB, c redis.UniversalClient, prefix string) *redisstore.Store {
+	t.Helper()
+	s, err := redisstore.New(c, redisstore.Config{Prefix: prefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// fresh is a prefix that nobody else has, whose keys are gone when the test ends.
+func fresh(t testing.TB, c *redis.Client) string {
+	t.Helper()
+	prefix := "nguard-test-" + rand.Text()[:12] + ":"
+	t.Cleanup(func() {
+		for _, key := range keysOf(t, c, prefix) {
+			if err := c.Del(context.Background(), key).Err(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return prefix
+}
+
+func keysOf(t testing.TB, c *redis.Client, prefix string) (keys []string) {
+	t.Helper()
+	for it := c.Scan(context.Background(), 0, prefix+"*", 1000).Iterator(); it.Next(context.Background()); {
+		keys = append(keys, it.Val())
+	}
+	return keys
+}
+
+// dump returns all that a server holds under a prefix: keys, names of fields and values.
+func dump(t testing.TB, c *redis.Client, prefix string) (values [][]byte) {
+	t.Helper()
+	for _, key := range keysOf(t, c, prefix) {
+		values = append(values, []byte(key))
+		fields, err := c.HGetAll(context.Background(), key).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range fields {
+			values = append(values, []byte(name), []byte(value))
+		}
+	}
+	return values
+}
+
+// harness is the suite's on a single server.
+func harness(t *testing.T) storetest.Harness {
+	url := servicetest.RedisURL(t)
+	c := dial(t, url)
+	prefix := fresh(t, c)
+	return storetest.Harness{
+		Store: open(t, c, prefix),
+		Peer:  func(t *testing.T) nguard.Store { return open(t, dial(t, url), prefix) },
+		Dump:  func(t *testing.T) [][]byte { return dump(t, c, prefix) },
+	}
+}
+
+// record is a session that begins now.
+func record(t testing.TB, s *redisstore.Store, owner string) *nguard.Record {
+	t.Helper()
+	e, err := s.Epoch(context.Background(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC().Round(0)
+	return &nguard.Record{
+		Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now,
+		Expires: now.Add(24 * time.Hour), Idle: time.Hour, Stamp: nguard.Epoch{Change: e.Change, Revoke: e.Revoke},
+		User:   nguard.User{ID: owner, Name: "Ada Lovelace", Email: "ada@example.com", Role: "user"},
+		Device: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", IP: "192.0.2.1",
+		Methods: []string{"password"}, Level: 1,
+	}
+}
+
+func login(t testing.TB, s *redisstore.Store, owner string) nguard.Created {
+	t.Helper()
+	c, err := s.Create(context.Background(), record(t, s, owner), nguard.Cap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func next(f nguard.Found) *nguard.Record {
+	r := *f.Record
+	r.Version++
+	return &r
+}
