@@ -18,6 +18,7 @@ var liveStreams = []rule{
 	{"live: own changes", "What the person changes, in this tab or on another device, is told at once, under the version that the next answer has.", liveOwnChanges},
 	{"live: a role changes", "A change of role by an admin reaches the person's streams within a second, and the admin's own is told nothing.", liveRole},
 	{"live: another process", "What another process on the same store changes is told.", liveElsewhere},
+	{"live: heard", "Where the store tells of changes, what another process does reaches a page within a second.", liveHeard},
 	{"live: ends", "However a session ends, its streams say so and end; those of others go on.", liveEnds},
 	{"live: renewed", "A step-up ends the streams of the session before it, and the same browser may open another at once.", liveRenewed},
 	{"live: expires", "A session that expires is told of when it does, without a request.", liveExpires},
@@ -178,6 +179,37 @@ func liveElsewhere(t *testing.T, k *kit) {
 		}
 		s.over("session.revoked", "revoked")
 	}, streams(20*time.Millisecond, time.Minute))
+}
+
+func liveHeard(t *testing.T, k *kit) {
+	k.each(t, func(t *testing.T, w *world) {
+		if _, ok := able[nguard.Watcher](w.back.store); !ok {
+			t.Skip("not for this backing: its store does not tell of changes")
+		}
+		second := another(t, w)
+		b := w.settled("user")
+		s, _ := b.listens()
+		// What a stream begins with, it may have read before its guard heard the store.
+		if _, err := second.guard.Update(byJob, "user", handleOf(b.get("/who")), func(d *nguard.Draft) error { return visits.Set(d, 1) }); err != nil {
+			t.Fatal(err)
+		}
+		s.knows(b.still())
+		for _, role := range []string{"moderator", "user"} {
+			start := time.Now()
+			give(second, "user", role)
+			version := s.updated()
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("told after %v", took)
+			}
+			if a := b.get("/api/auth/session"); a.at("session", "role") != role || a.header.Get(nguard.VersionHeader) != version {
+				t.Errorf("told %q, then %s", version, a.raw)
+			}
+		}
+		if err := second.guard.RevokeUser(byJob, "user"); err != nil {
+			t.Fatal(err)
+		}
+		s.over("session.revoked", "revoked")
+	}, never)
 }
 
 func liveEnds(t *testing.T, k *kit) {
