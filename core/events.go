@@ -60,7 +60,7 @@ func opensStream(l Line) bool {
 
 // Events answers the request with the stream of what happens to its session, as server-sent events, until
 // that session ends or the client leaves. It is for endpoints. The errors are those that the request is to be
-// answered with instead: [ErrNoSession], [ErrCrossOrigin], [ErrLimited], [ErrUnavailable].
+// answered with instead: [ErrNoSession], [ErrCrossOrigin], [ErrLimited], [ErrUnavailable]; [ErrTooLate] when it is.
 //
 // The request is a GET with a cookie, which any page could make where the cookie is SameSite=None: what its
 // headers say of its origin is judged as with a write, and they may be missing, as with other clients and
@@ -70,6 +70,12 @@ func (r *Request) Events() error {
 		return ErrNotInstalled
 	}
 	g, x := r.g, r.x
+	r.mu.Lock()
+	f, late := r.found, r.closed || r.sent || x.Started()
+	r.mu.Unlock()
+	if late {
+		return ErrTooLate
+	}
 	if err := g.origins.proven(x, r.line, false); err != nil {
 		x.AddHeader("Vary", "Origin, Sec-Fetch-Site")
 		g.observe(&r.ctx, Event{Name: EventCSRF, Outcome: Denied, Action: "events", Reason: "cross-origin stream"})
@@ -78,9 +84,6 @@ func (r *Request) Events() error {
 	if _, err := r.Session(); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	f := r.found
-	r.mu.Unlock()
 	s, err := g.hub.join(f)
 	if err != nil {
 		if errors.Is(err, ErrLimited) {
