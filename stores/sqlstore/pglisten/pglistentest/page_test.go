@@ -84,7 +84,7 @@ func TestPage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	change("admin")
+	change("moderator")
 	next(10*time.Second, "session.updated")
 	if _, err := here.Lookup(job, token); err != nil { // which stamps the session, so that the next change is another version
 		t.Fatal(err)
