@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -29,12 +30,14 @@ func session(c *call) error {
 	if unchanged, err := c.tag(s); unchanged || err != nil {
 		return err
 	}
-	return c.ok(c.shown(s))
+	return c.ok(c.shown(s, nil))
 }
 
-// shown is what a client is told of a session.
-func (c *call) shown(s *nguard.Session) map[string]any {
-	return map[string]any{"session": s, "permissions": c.guard.Permissions(s), "expiresIn": s.Expires().Sub(c.guard.Now()).Milliseconds()}
+// shown is what a client is told of a session, beside other members of the answer.
+func (c *call) shown(s *nguard.Session, others map[string]any) map[string]any {
+	body := map[string]any{"session": s, "permissions": c.guard.Permissions(s), "expiresIn": s.Expires().Sub(c.guard.Now()).Milliseconds()}
+	maps.Copy(body, others)
+	return body
 }
 
 // validate answers 200 {valid, session, permissions, expiresIn} with and without a session: clients take another
@@ -58,9 +61,7 @@ func validate(c *call) error {
 }
 
 func (c *call) valid(s *nguard.Session) error {
-	body := c.shown(s)
-	body["valid"] = true
-	return c.ok(body)
+	return c.ok(c.shown(s, map[string]any{"valid": true}))
 }
 
 func (c *call) invalid(err error) error {
