@@ -219,6 +219,38 @@ func TestGap(t *testing.T) {
 	})
 }
 
+// sealed is a store that knows sessions by their tokens alone.
+type sealed struct{ *memstore.Store }
+
+func (sealed) Lacks() []nguard.Promise { return []nguard.Promise{nguard.ListsSessions} }
+func (sealed) Find(context.Context, string, string) (nguard.Found, error) {
+	return nguard.Found{}, nguard.ErrNoSession
+}
+
+// TestByToken: where sessions cannot be found by their ID, streams look by the token that they were opened with.
+func TestByToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, err := nguard.New(nguard.Config{Store: sealed{memstore.New()}, Waive: []nguard.Promise{nguard.ListsSessions}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, leave := opened(t, g, "ada")
+		defer leave()
+		time.Sleep(time.Minute)
+		if got := p.took(); strings.Contains(got, "revoked") || !strings.Contains(got, "updated") {
+			t.Errorf("told %q", got)
+		}
+		if err := g.RevokeUser(job, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if got := p.took(); !strings.Contains(got, `{"reason":"revoked"}`) {
+			t.Errorf("told %q", got)
+		}
+		synctest.Wait()
+	})
+}
+
 // TestListensWhileNeeded: the store is listened to from the first stream to the last.
 func TestListensWhileNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

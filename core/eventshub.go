@@ -3,6 +3,7 @@ package nguard
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ type hub struct {
 	g       *Guard
 	bounds  Streams
 	watcher Watcher // nil: the store has none
+	byToken bool    // the store finds sessions by their tokens alone
 	looks   chan struct{}
 	ended   chan struct{} // closed: no streams any more
 	joined  sync.WaitGroup
@@ -35,6 +37,9 @@ const lookAtOnce = 32
 func newHub(g *Guard, bounds Streams) *hub {
 	h := &hub{g: g, bounds: bounds, looks: make(chan struct{}, lookAtOnce), ended: make(chan struct{}), byOwner: map[string]map[*stream]struct{}{}}
 	h.watcher, _ = find[Watcher](g.store)
+	if p, ok := find[Partial](g.store); ok {
+		h.byToken = slices.Contains(p.Lacks(), ListsSessions)
+	}
 	return h
 }
 

@@ -148,16 +148,16 @@ func (g *Guard) observeSession(ctx context.Context, s *stream) (version string, 
 	return f.ID + "." + strconv.FormatInt(next, 10), false, nil
 }
 
-// peek reads a session by its ID: tokens may have turned since. A store that cannot, because it keeps all in
-// the token, is asked by that.
+// peek reads a session by its ID: tokens may have turned since. A store that keeps all in the token, and lists
+// nothing, is asked by that.
 func (g *Guard) peek(ctx context.Context, was Found) (f Found, err error) {
+	if g.hub.byToken {
+		return g.read(ctx, was.Live)
+	}
 	err = g.call(ctx, "store.find", func(ctx context.Context) (err error) {
 		f, err = g.lister.Find(ctx, was.Owner, was.ID)
 		return err
 	})
-	if errors.Is(err, errors.ErrUnsupported) && was.Live != "" {
-		return g.read(ctx, was.Live)
-	}
 	if err == nil && f.Record == nil {
 		err = fmt.Errorf("%w: no record", ErrCorrupt)
 	}
