@@ -8,6 +8,7 @@ import (
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/policy"
 )
 
 // The rules of the stream of events. Where a case gives Poll a minute, what it sees cannot come from looking
@@ -493,12 +494,14 @@ func liveServerLimits(t *testing.T, k *kit) {
 }
 
 func liveTransaction(t *testing.T, k *kit) {
-	w := k.newWorld(t, never)
+	var looks *spy
+	w := k.newWorld(t, never, watched(&looks))
 	if w.back.db == nil {
 		t.Skip("not for this backing: it has no transactions")
 	}
 	b := w.settled("user")
 	s, _ := b.listens()
+	looks.took()
 	tx, err := w.back.db.Begin()
 	if err != nil {
 		t.Fatal(err)
@@ -506,6 +509,7 @@ func liveTransaction(t *testing.T, k *kit) {
 	if err := w.guard.UserChanged(nguard.WithTx(byJob, w.back.db, tx), "user"); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "a look that is too early", func() bool { return looks.took()["find"] > 0 })
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
@@ -535,6 +539,20 @@ func livePermissions(t *testing.T, k *kit) {
 				t.Errorf("%s: %s", path, again.raw)
 			}
 			give(w, "user", "moderator", "posts:delete")
+		}
+		// The same session at a version of the program in which a role holds more.
+		admin := w.settled("admin")
+		tag := admin.get("/api/auth/validate").expect(200).header.Get("Etag")
+		newer := newWorld(t, w.back, func(c *nguard.Config) {
+			c.Now = w.config.Now
+			m, err := policy.NewModel(policy.Config{Roles: []*policy.Role{roleUser, roleModerator, roleAdmin}, Permissions: []policy.Permission{"posts:edit", "posts:delete", "posts:read"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Roles = m
+		})
+		if a := admin.via(newer).do("GET", "/api/auth/validate", "", "If-None-Match: "+tag).expect(200); len(a.at("permissions").([]any)) != 3 {
+			t.Errorf("a role that holds more: %s", a.raw)
 		}
 		first := b.get("/api/auth/validate").expect(200)
 		b.post("/api/auth/logout", "").expect(200)
