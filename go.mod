@@ -2,6 +2,8 @@ module github.com/nguard-go/nguard
 
 go 1.25.0
 
+ignore ./adapters/browser/node_modules
+
 require (
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-chi/chi/v5 v5.5.0
