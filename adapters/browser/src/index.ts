@@ -1,5 +1,5 @@
 export { createStore } from "./store.js";
-export { covers } from "./permission.js";
+export { can } from "./permission.js";
 export type { Data, Permission, Register, Role, User } from "./register.js";
 export type {
   Answer, LoginResult, Reason, Result, Session, SessionEvent, State, Store, StoreOptions, UpdateOptions, Updates, Validation,

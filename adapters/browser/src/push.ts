@@ -8,43 +8,36 @@ import type { StoreOptions } from "./types.js";
  */
 export const createPush = (
   name: string,
-  url: string,
   { EventSource: Source = globalThis.EventSource, locks = globalThis.navigator?.locks }: StoreOptions,
   heard: (message: { version?: string; reason?: any }) => void,
 ) => {
   let stop: AbortController | undefined;
 
-  const listen = (signal: AbortSignal) =>
-    new Promise<void>((left) => {
-      let failures = 0;
-      let timer: any;
-      let source: EventSource;
-      const open = () => {
-        source = new Source(url, { withCredentials: true });
-        for (const reason of ["updated", "revoked", "expired"])
-          source.addEventListener("session." + reason, ({ data }) => {
-            failures = 0;
-            heard(reason === "updated" ? { version: /n": ?"([^"]+)/.exec(data)?.[1] } : { reason });
-          });
-        // A source that was refused does not try again by itself.
-        source.onerror = () => {
-          if (source.readyState > 1) timer = setTimeout(open, backoff(failures++));
-        };
-      };
-      signal.onabort = () => {
-        clearTimeout(timer);
-        source?.close();
-        left();
-      };
-      if (signal.aborted) left();
-      else open();
-    });
-
   return (on: unknown) => {
     stop?.abort();
     if (!on || !locks || !Source) return;
     const { signal } = (stop = new AbortController());
+    const lead = async () => {
+      let source!: EventSource;
+      let timer: any;
+      const open = () => {
+        source = new Source(name + "/events", { withCredentials: true });
+        for (const reason of ["updated", "revoked", "expired"])
+          source.addEventListener("session." + reason, ({ data }) =>
+            heard({ version: JSON.parse(data).version, reason: reason === "updated" ? undefined : reason }),
+          );
+        // A source that was refused does not try again by itself.
+        source.onerror = () => {
+          if (source.readyState > 1) timer = setTimeout(open, backoff(5));
+        };
+      };
+      if (signal.aborted) return;
+      open();
+      await new Promise((left) => (signal.onabort = left));
+      clearTimeout(timer);
+      source.close();
+    };
     // To stop waiting for the lock is no failure.
-    locks.request(name, { signal }, () => listen(signal)).catch(() => {});
+    locks.request(name, { signal }, lead).catch(() => {});
   };
 };

@@ -14,14 +14,14 @@ export const share = (a: any, b: any): any => {
   return same ? a : out;
 };
 
-/** The members of an update that differ from the session and may be named. */
-export const diff = (session: any, updates: any, may: (key: string) => unknown): Updates => {
+/** The members of an update that differ from the session, without some. */
+export const diff = (session: any, updates: any, without?: (key: string) => unknown): Updates => {
   const out: any = {};
   for (const part of ["user", "data"])
     for (const key in updates[part]) {
       const have = session[part][key];
       const want = updates[part][key];
-      if (share(have, want) !== have && may(key)) (out[part] ??= {})[key] = want;
+      if (share(have, want) !== have && !without?.(key)) (out[part] ??= {})[key] = want;
     }
   return out;
 };

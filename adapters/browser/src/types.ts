@@ -1,4 +1,4 @@
-import type { Data, Permission, Role, User } from "./register.js";
+import type { Data, Role, User } from "./register.js";
 
 /** What the server shows of a session. */
 export interface Session {
@@ -24,7 +24,7 @@ export interface State {
   isStale: boolean;
   /** Why there is no session any more. */
   reason: Reason | null;
-  /** When requests that the server has asked to hold back go out, in milliseconds since 1970 here. */
+  /** Until when requests are held back, as the server has asked, in milliseconds since 1970 here. */
   retryAfter: number | null;
   /** What the person may do, by role or otherwise, as the server has derived it. */
   permissions: readonly string[];
@@ -87,8 +87,6 @@ export interface StoreOptions {
   basePath?: string;
   /** Ask the server again when the page is looked at again. Default: true. */
   refetchOnFocus?: boolean;
-  /** Ask the server every so many milliseconds. Default: 0, never. */
-  refetchInterval?: number;
   /** Learn of changes as they happen, over one connection for all tabs. Default: true. */
   events?: boolean;
   /** Tell other tabs and hear from them. Default: true. */
@@ -106,9 +104,8 @@ export interface Store {
   getState(): State;
   /** The state that the page was rendered with. */
   initial: State;
-  subscribe(listener: () => void): () => void;
-  /** Calls back with what happens. */
-  on(listener: (event: SessionEvent) => void): () => void;
+  /** Calls back without an event when the state has changed, and with one when there is something to tell. */
+  subscribe(listener: (event?: SessionEvent) => void): () => void;
   /** Begins to ask and to listen, until the returned function is called. */
   start(): () => void;
 
@@ -121,8 +118,6 @@ export interface Store {
   validate(): Promise<Validation>;
   /** Takes a session, or a whole answer with one, that the application has fetched itself. */
   adoptSession(answer: Answer): void;
-  /** Whether the person holds a permission. It decides what is shown; the server decides what is done. */
-  can(permission: Permission): boolean;
   /** Milliseconds until the session ends, 0 without one. */
   expiresIn(): number;
   /** fetch, for an application's own requests: it notices what the answers tell of the session. */
