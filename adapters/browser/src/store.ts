@@ -282,7 +282,7 @@ export const createStore = (options: StoreOptions = {}): Store => {
     },
     expiresIn,
     async fetch(input: any, init) {
-      const path = String(input.url ?? input).split("?")[0]!;
+      const path = `${input.url ?? input}`;
       await pass(path);
       const r = await send(path, input, init);
       const named = versionOf(r.headers);
