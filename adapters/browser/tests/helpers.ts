@@ -44,12 +44,3 @@ export const since = (server: Server) => {
     return news;
   };
 };
-
-/** Moves faked time on, and lets everything happen that becomes due. */
-export const advance = async (t: TestContext, ms: number) => {
-  for (let left = ms; left >= 0; left -= Math.max(1, ms / 50)) {
-    for (let i = 0; i < 4; i++) await new Promise((done) => setImmediate(done));
-    t.mock.timers.tick(Math.max(1, ms / 50));
-  }
-  for (let i = 0; i < 4; i++) await new Promise((done) => setImmediate(done));
-};

@@ -36,6 +36,8 @@ export interface Server {
   offline(down: boolean): void;
   /** Ends all sessions of a person, as an admin would. */
   revoke(email: string): void;
+  /** Lets the sessions of a person end so many milliseconds from now: use elsewhere has prolonged them. */
+  extend(email: string, ms: number): void;
   /** Changes fields of a person, as somebody else would: "role", "permissions", "theme", "user.name". */
   change(email: string, values: Record<string, unknown>): void;
   /** What was asked so far: "POST /api/auth/login 200". */
@@ -123,6 +125,7 @@ export const createServer = (options: ServerOptions = {}): Server => {
       if (down) for (const stream of [...world.streams]) stream.close();
     },
     revoke: (email) => world.revoke(account(email)),
+    extend: (email, ms) => world.extend(account(email), ms),
     change: (email, values) => world.change(account(email), values),
     requests,
     get connections() {

@@ -61,6 +61,11 @@ export class World {
     for (const row of [...this.rows.values()].filter((r) => r.account === account)) this.end(row, "revoked");
   }
 
+  /** Moves the end of all sessions of a person. */
+  extend(account: Account, ms: number): void {
+    for (const row of this.rows.values()) if (row.account === account) row.expires = Date.now() + ms;
+  }
+
   versionOf = (row: Row) => `${row.id}.${row.version}`;
 
   permissionsOf = ({ role, permissions }: Account) => [...new Set([...(this.roles[role] ?? []), ...permissions])].sort();
