@@ -15,6 +15,7 @@ await build({
   outdir: out,
   outExtension: { ".js": ".mjs" },
   bundle: true,
+  ignoreAnnotations: true,
   platform: "node",
   format: "esm",
   target: "node20",

@@ -142,7 +142,11 @@ export const useSessionExpiry = (): number => {
   return useSyncExternalStore(
     (changed) => {
       const timer = setInterval(changed, 1e3);
-      return () => clearInterval(timer);
+      const leave = store.subscribe(changed);
+      return () => {
+        clearInterval(timer);
+        leave();
+      };
     },
     () => Math.ceil(store.expiresIn() / 1e3) * 1e3,
     () => 0,
