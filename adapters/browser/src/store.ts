@@ -89,6 +89,8 @@ export const createStore = (options: StoreOptions = {}): Store => {
 
   /** Takes what the server, or the application, says the session is. */
   const take = ({ session, expiresIn: left, permissions }: any, headers?: Headers) => {
+    // A success that does not say what the session is now.
+    if (!session) return;
     // Only the server knows what another role may do.
     const known = permissions ?? (truth?.data?.role === session.data?.role && state.permissions);
     truth = share(truth, session) as Session;

@@ -96,8 +96,8 @@ export interface StoreOptions {
 
   /** For tests and other surroundings than a browser's. */
   fetch?: typeof fetch;
-  EventSource?: typeof EventSource;
-  locks?: Pick<LockManager, "request">;
+  EventSource?: typeof EventSource | null;
+  locks?: Pick<LockManager, "request"> | null;
 }
 
 export interface Store {

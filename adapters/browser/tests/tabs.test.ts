@@ -154,8 +154,8 @@ test("without locks, without EventSource or without events nothing is opened", a
   const browser = server.browser();
   browser.signIn(uma.email);
   await tabs(t, browser, 1, { events: false });
-  await tabs(t, browser, 1, { locks: undefined });
-  await tabs(t, browser, 1, { EventSource: undefined });
+  await tabs(t, browser, 1, { locks: null });
+  await tabs(t, browser, 1, { EventSource: null });
   await pause(30);
   assert.equal(server.requests.filter((r) => r.includes("events")).length, 0);
 });
