@@ -113,6 +113,22 @@ for (const target of targets())
       assert.equal(person.store.getState().session!.data.role, "user");
     });
 
+    await t.test("too many updates are refused, and the answer says how long to wait", async (t) => {
+      const { store } = await tab(t, target, { email: "moderator@example.com", password });
+      let refused = 0;
+      for (let i = 0; i < 12 && !refused; i++) {
+        const before = store.getState().session!.data.theme;
+        const r = await store.updateSession(null, { theme: before === "dark" ? "light" : "dark" });
+        if (r.success) continue;
+        assert.deepEqual([r.status, r.code], [429, "rate_limited"]);
+        assert.ok(r.retryAfter! > 0 && r.retryAfter! <= 60000);
+        assert.ok(store.getState().retryAfter! > Date.now());
+        assert.equal(store.getState().session!.data.theme, before);
+        refused++;
+      }
+      assert.equal(refused, 1);
+    });
+
     await t.test("events and permissions, where the server offers them", async (t) => {
       const person = await tab(t, target, uma, { events: true });
       const probe = await person.browser.fetch("/api/auth/validate").then((r) => r.json() as any);

@@ -229,6 +229,17 @@ test("an answer that is no JSON is a failure, and a hint names the path", async 
   assert.ok(store.getState().session);
 });
 
+test("a success without a session is asked about, and nothing is made up", async (t) => {
+  const { server, store, asked } = await signedIn(t);
+  server.fault("update", { json: { ok: true } });
+  assert.equal((await store.updateSession(null, { theme: "dark" })).success, true);
+  await until(() => store.getState().session!.data.theme === "light");
+  assert.deepEqual(asked(), ["POST update 200", "GET validate 304"]);
+  server.fault("update", { json: { message: "saved" } });
+  const result = await store.updateSession(null, { theme: "dark" });
+  assert.deepEqual([result.success, store.getState().session!.data.theme], [false, "light"]);
+});
+
 test("endpoints that are not there end the loading", async (t) => {
   t.mock.method(console, "warn", () => {});
   const server = createServer();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createStore } from "@nguard/browser";
 import { createServer } from "@nguard/browser/testing";
+import { fakeClock } from "./clock.js";
 import { pause, since, tabs, uma, until } from "./helpers.js";
 
 test("login, update and logout in one tab reach the others, with one request each", async (t) => {
@@ -171,4 +172,22 @@ test("a connection that breaks comes back, and what came between is heard", asyn
   server.change(uma.email, { theme: "dark" });
   server.offline(false);
   await until(() => one!.getState().session!.data.theme === "dark");
+});
+
+test("a connection that is refused is tried later, and not before", async (t) => {
+  const clock = fakeClock(t);
+  const server = createServer();
+  const browser = server.browser();
+  browser.signIn(uma.email);
+  server.fault("events", { status: 503, times: 2 });
+  const store = createStore(browser.options);
+  t.after(store.start());
+  await clock.advance(1000);
+  const asked = since(server);
+  assert.equal(server.connections, 0);
+  await clock.advance(14000);
+  assert.deepEqual(asked(), []);
+  await clock.advance(60000);
+  assert.equal(server.connections, 1);
+  assert.deepEqual(asked(), ["GET events 503", "GET events 200"]);
 });

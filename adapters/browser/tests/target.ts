@@ -10,7 +10,7 @@ export interface Target {
 
 /** The server in memory, always, and the one that NGUARD_BASE_URL names, when it does. */
 export const targets = (): Target[] => {
-  const fake = createServer();
+  const fake = createServer({ updatesPerMinute: 10 });
   const url = process.env.NGUARD_BASE_URL;
   const all: Target[] = [{ name: "in memory", browser: () => fake.browser().options }];
   if (url) all.push({ name: url, browser: () => realBrowser(url) });

@@ -1,4 +1,4 @@
-import { json, refuse } from "./answers.js";
+import { json, refuse, refuseWith } from "./answers.js";
 import { shown, type Account, type Row } from "./people.js";
 import type { World } from "./world.js";
 
@@ -71,6 +71,8 @@ const named = (sent: Record<string, any>) =>
 const update = (world: World, { row, ...call }: Call) => {
   const no = { success: false };
   if (!row) return refuse("no_session", no);
+  const wait = world.limit(row.account);
+  if (wait) return refuseWith(429, { "retry-after": String(wait) });
   const sent = body(call as Call);
   if (!sent) return refuse("malformed", no);
   const account = row.account as any;

@@ -1,5 +1,5 @@
 import type { StoreOptions } from "../types.js";
-import { refuse, refuseWith } from "./answers.js";
+import { json, refuse, refuseWith } from "./answers.js";
 import { answer, type Call } from "./endpoints.js";
 import { createEventSource } from "./events.js";
 import { createLocks } from "./locks.js";
@@ -13,6 +13,8 @@ export interface Fault {
   retryAfter?: string | number;
   /** An answer that is no JSON, such as the page of a proxy. */
   html?: string;
+  /** Another JSON answer. */
+  json?: unknown;
   /** How long the answer takes, in milliseconds. */
   delay?: number;
   /** How many requests it meets. Default: 1. */
@@ -96,6 +98,7 @@ export const createServer = (options: ServerOptions = {}): Server => {
       const headers: Record<string, string> = fault?.retryAfter === undefined ? {} : { "retry-after": String(fault.retryAfter) };
       if (fault?.html !== undefined)
         return new Response(fault.html, { status: fault.status ?? 200, headers: { "content-type": "text/html", ...headers } });
+      if (fault?.json !== undefined) return json(fault.status ?? 200, fault.json, headers);
       call.row = world.find(cookie);
       const r = fault?.status ? refuseWith(fault.status, headers) : answer(world, call);
       if (call.row) r.headers.set("nguard-session-version", world.versionOf(call.row));

@@ -8,6 +8,8 @@ export interface ServerOptions {
   fields?: Record<string, (value: unknown) => boolean>;
   /** How long a session lasts, in milliseconds. Default: an hour. */
   sessionTime?: number;
+  /** How many updates a person may ask for in a minute. Default: any number. */
+  updatesPerMinute?: number;
 }
 
 /** A stream of events that somebody listens to. */
@@ -26,13 +28,16 @@ export class World {
   readonly streams = new Set<Stream>();
   private readonly rows = new Map<string, Row>();
   private readonly sessionTime: number;
+  private readonly updatesPerMinute: number;
+  private readonly updates = new Map<Account, number[]>();
   private count = 0;
 
-  constructor({ accounts = demoAccounts(), roles = demoRoles, fields = demoFields, sessionTime = 36e5 }: ServerOptions) {
+  constructor({ accounts = demoAccounts(), roles = demoRoles, fields = demoFields, sessionTime = 36e5, updatesPerMinute = Infinity }: ServerOptions) {
     this.accounts = accounts;
     this.roles = roles;
     this.fields = fields;
     this.sessionTime = sessionTime;
+    this.updatesPerMinute = updatesPerMinute;
   }
 
   /** The session that a cookie stands for. */
@@ -54,6 +59,14 @@ export class World {
       stream.send("session." + why);
       stream.close();
     }
+  }
+
+  /** Counts an update, and returns for how many seconds there may be none. */
+  limit(account: Account): number {
+    const recent = (this.updates.get(account) ?? []).filter((at) => at > Date.now() - 6e4);
+    const over = recent.length >= this.updatesPerMinute;
+    this.updates.set(account, over ? recent : [...recent, Date.now()]);
+    return over ? Math.ceil((recent[0]! + 6e4 - Date.now()) / 1e3) : 0;
   }
 
   /** Ends all sessions of a person. */
