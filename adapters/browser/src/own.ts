@@ -1,8 +1,9 @@
 const names: any = { login: "onLogin", logout: "onLogout", update: "onUpdateSession", validate: "onInitialize" };
 
-/** fetch, with the functions of the application where it has some. */
-export const withOwn = (latest: { current: any }): any => async (url: string, init: any) => {
-  const name = url.slice(url.lastIndexOf("/") + 1);
+/** fetch, with the functions of the application in place of the endpoints for which it has some. */
+export const withOwn = (latest: { current: any }): any => async (url: any, init: any) => {
+  const { basePath = "/api/auth" } = latest.current;
+  const name = `${url}`.replace(basePath + "/", "");
   const { [names[name]]: own, fetch: request = fetch } = latest.current;
   if (!own) return request(url, init);
   const sent = init.body && JSON.parse(init.body);

@@ -49,12 +49,12 @@ export const SessionProvider = (props: SessionProviderProps): ReactNode => {
   useEffect(() => {
     let before = store.getState();
     const leave = store.subscribe((event) => {
-      const { onSessionChange, onError, onExpire } = latest.current;
+      const { current } = latest;
       const { session, error } = before;
       before = store.getState();
-      if (before.session !== session) onSessionChange?.(before.session);
-      if (before.error && before.error !== error) onError?.(before.error);
-      if (event?.type === "expired") onExpire?.();
+      if (before.session !== session) current.onSessionChange?.(before.session);
+      if (before.error && before.error !== error) current.onError?.(before.error);
+      if (event?.type === "expired") current.onExpire?.();
     });
     const stop = store.start();
     const timer = refetchInterval && setInterval(store.validate, refetchInterval);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { createStore, type StoreOptions } from "@nguard/browser";
-import { ada, password, pause, uma, until } from "./helpers.js";
+import { ada, password, pause, uma, until } from "./stage.js";
 import { targets, type Target } from "./target.js";
 
 /** A tab of a new browser. Each login counts at a real server, which allows few of them, so that tests share one. */

@@ -3,7 +3,7 @@ import { test, type TestContext } from "node:test";
 import { createStore, type Reason } from "@nguard/browser";
 import { createServer, type Server } from "@nguard/browser/testing";
 import { fakeClock } from "./clock.js";
-import { since, uma } from "./helpers.js";
+import { since, uma } from "./stage.js";
 
 const setUp = async (t: TestContext, sessionTime: number, skew = 0) => {
   const clock = fakeClock(t);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { retryAfter } from "../src/hold.js";
 import { fakeClock } from "./clock.js";
-import { pause, signedIn, since, tabs, uma } from "./helpers.js";
+import { pause, signedIn, since, tabs, uma } from "./stage.js";
 import { createServer } from "@nguard/browser/testing";
 
 const wait = (value: string) => retryAfter(new Response(null, { headers: { "retry-after": value } }));

@@ -10,7 +10,7 @@ import {
 } from "@nguard/browser/react";
 import { createServer, renderWithSession, type RenderOptions } from "@nguard/browser/testing";
 import { click } from "./dom.js";
-import { password, pause, since, uma, until } from "./helpers.js";
+import { password, pause, since, uma, until } from "./stage.js";
 
 const as = uma.email;
 const quiet: RenderOptions = { as, events: false };
@@ -191,6 +191,18 @@ test("the original properties of the provider work", async () => {
   assert.deepEqual(named("change").map((c: any) => c[1]), ["light", "dark", "pink", "dark", undefined]);
   assert.deepEqual(named("error"), [["error", "Invalid credentials"], ["error", "No pink"]]);
   assert.ok(named("initialize").length >= 1 && named("logout").length === 1);
+  await unmount();
+});
+
+test("a function of the application stands for the endpoint, not for other paths that end like it", async () => {
+  const asked: string[] = [];
+  const { store, unmount } = await renderWithSession(<Whole />, {
+    onLogin: () => assert.fail("not asked to log in"),
+    fetch: async (input) => (asked.push(input instanceof Request ? input.url : String(input)), Response.json({ valid: false })),
+    events: false,
+  });
+  for (const input of ["/other/login", new URL("http://localhost/api/login"), new Request("http://localhost/x/login")]) await store.fetch(input);
+  assert.deepEqual(asked.slice(-3), ["/other/login", "http://localhost/api/login", "http://localhost/x/login"]);
   await unmount();
 });
 

@@ -7,7 +7,7 @@ import { createRoot } from "react-dom/client";
 import { SessionProvider, useStore } from "@nguard/browser/react";
 import type { Store } from "@nguard/browser";
 import { click } from "./dom.js";
-import { ada, pause, uma } from "./helpers.js";
+import { ada, pause, uma } from "./stage.js";
 import { AdminPanel } from "./samples/adminpanel.js";
 import { AdoptButton } from "./samples/adopt.js";
 import { show } from "./samples/plain.js";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createStore } from "@nguard/browser";
 import { createServer } from "@nguard/browser/testing";
-import { pause, signedIn, tabs, uma, until } from "./helpers.js";
+import { pause, signedIn, tabs, uma, until } from "./stage.js";
 
 test("nothing happens before a store is started", async () => {
   const server = createServer();

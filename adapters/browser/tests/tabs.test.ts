@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createStore } from "@nguard/browser";
 import { createServer } from "@nguard/browser/testing";
 import { fakeClock } from "./clock.js";
-import { pause, since, tabs, uma, until } from "./helpers.js";
+import { pause, since, tabs, uma, until } from "./stage.js";
 
 test("login, update and logout in one tab reach the others, with one request each", async (t) => {
   const server = createServer();

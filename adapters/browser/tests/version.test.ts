@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pause, signedIn, uma, until } from "./helpers.js";
+import { pause, signedIn, uma, until } from "./stage.js";
 
 test("a version that differs is asked about once, however many answers name it", async (t) => {
   const { server, store, asked } = await signedIn(t);

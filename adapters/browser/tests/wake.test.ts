@@ -5,7 +5,7 @@ import { createStore } from "@nguard/browser";
 import { createServer } from "@nguard/browser/testing";
 import { fakeClock } from "./clock.js";
 import { fire } from "./dom.js";
-import { pause, signedIn, since, tabs, uma, until } from "./helpers.js";
+import { pause, signedIn, since, tabs, uma, until } from "./stage.js";
 
 test("a look at the page asks once, with the version that it has", async (t) => {
   const { asked } = await signedIn(t);
