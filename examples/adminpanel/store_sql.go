@@ -13,6 +13,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/sqlstore/pglisten"
 )
 
 // connections bounds those of one process. Who waits for one has the deadline of the request.
@@ -63,8 +67,23 @@ func openPostgres(ctx context.Context, o options) (*place, error) {
 		return nil, err
 	}
 	p := newPlace(db)
-	_, err = p.keepSessions(ctx)
+	sessions, err := p.keepSessions(ctx)
+	if err == nil {
+		p.sessions, err = heard(ctx, sessions, o.dsn)
+	}
 	return p.opened(err)
+}
+
+// heard makes the database tell of changes, so that an open page hears what another process has done.
+func heard(ctx context.Context, sessions *sqlstore.Store, dsn string) (nguard.Store, error) {
+	s, err := pglisten.New(sessions, dsn)
+	if err != nil {
+		return nil, errAddress
+	}
+	if err := s.Install(ctx, sessions.Database()); err != nil {
+		return nil, fmt.Errorf("PostgreSQL: telling of changes: %w", err)
+	}
+	return s, nil
 }
 
 // postgres opens the database at -dsn.
