@@ -160,8 +160,8 @@ type Backend interface {
 	// token led here. ErrNoSession: no such row, or another owner's.
 	Get(ctx context.Context, k Key) (Row, Epoch, error)
 	// Swap replaces record, Cur, Prev and Salt of the row with r's ID and owner if its version is
-	// version. LastSeen only moves forward, Expires follows the LastSeen that wins, and SeenAt, when the stored Cur is r.Cur, keeps a mark made
-	// meanwhile; when Cur changes, SeenAt becomes r.SeenAt. ErrConflict, ErrNoSession.
+	// version. LastSeen only moves forward, Expires follows the LastSeen that wins, and SeenAt, when the stored Cur
+	// is r.Cur, keeps a mark made meanwhile; when Cur changes, SeenAt becomes r.SeenAt. ErrConflict, ErrNoSession.
 	Swap(ctx context.Context, r Row, version int64) error
 	// Mark moves LastSeen forward, never back, and Expires with it, and sets SeenAt if it is empty,
 	// m.SeenAt is not, and Cur is still m.Cur. The version stays. ErrNoSession.

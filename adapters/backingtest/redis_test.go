@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/nguard-go/nguard/adapters/adaptertest"
+	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/redisstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
 )
@@ -16,45 +17,39 @@ import (
 // runs.
 func inRedis(t testing.TB) adaptertest.Backing {
 	t.Helper()
-	b := adaptertest.Memory(t)
 	options, err := redisstore.Options(servicetest.RedisURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	prefix := "nguard-parity-" + rand.Text()[:12] + ":"
-	open := func(t testing.TB) (*redisstore.Store, *redis.Client) {
+	client := func(t testing.TB) *redis.Client {
 		c := redis.NewClient(options)
 		t.Cleanup(func() { _ = c.Close() })
-		s, err := redisstore.New(c, redisstore.Config{Prefix: prefix})
+		return c
+	}
+	store := func(t testing.TB) nguard.Store {
+		s, err := redisstore.New(client(t), redisstore.Config{Prefix: prefix})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s, c
+		return s
 	}
-	s, c := open(t)
+	beside := client(t)
 	hashes := func() (keys []string) {
-		for it := c.Scan(context.Background(), 0, prefix+"*", 1000).Iterator(); it.Next(context.Background()); {
+		for it := beside.Scan(context.Background(), 0, prefix+"*", 1000).Iterator(); it.Next(context.Background()); {
 			keys = append(keys, it.Val())
 		}
 		return keys
 	}
 	t.Cleanup(func() {
 		for _, key := range hashes() {
-			c.Del(context.Background(), key)
+			beside.Del(context.Background(), key)
 		}
 	})
-	dump := b.Dump
-	b.Name, b.Store = "redis, users elsewhere", s
-	b.Again = func(t testing.TB) adaptertest.Backing {
-		again := b
-		again.Store, _ = open(t)
-		return again
-	}
-	b.Dump = func(t testing.TB, owners ...string) [][]byte {
+	return adaptertest.Elsewhere(t, "redis", store(t), store, func(t testing.TB) (values [][]byte) {
 		t.Helper()
-		values := dump(t, owners...)
 		for _, key := range hashes() {
-			fields, err := c.HGetAll(context.Background(), key).Result()
+			fields, err := beside.HGetAll(context.Background(), key).Result()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,6 +59,5 @@ func inRedis(t testing.TB) adaptertest.Backing {
 			}
 		}
 		return values
-	}
-	return b
+	})
 }
