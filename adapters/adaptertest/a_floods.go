@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,11 +101,39 @@ func (r *brokenRandom) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A harness that runs several suites in one process runs this one alone: it replaces the source of
-// randomness of the process.
+// randomness stands in for the source of randomness of the process from the first Run on, so that it can be broken
+// for a while: others read it at any time, drivers for instance, and would race with one who replaces it.
+type randomness struct {
+	real   io.Reader
+	mu     sync.Mutex
+	broken io.Reader // nil: it is not
+}
+
+var (
+	random        = &randomness{real: rand.Reader}
+	installRandom = sync.OnceFunc(func() { rand.Reader = random })
+)
+
+func (r *randomness) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken != nil {
+		return r.broken.Read(p)
+	}
+	return r.real.Read(p)
+}
+
+// set breaks it, or mends it with nil.
+func (r *randomness) set(broken io.Reader) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken = broken
+}
+
+// A harness that runs several suites in one process runs this one alone: it breaks the source of randomness
+// of the process.
 func floodNoRandomness(t *testing.T, k *kit) {
-	real := rand.Reader
-	defer func() { rand.Reader = real }()
+	defer random.set(nil)
 	for name, broken := range map[string]func() io.Reader{
 		"error":      func() io.Reader { return &brokenRandom{0, errors.New("canary: no entropy")} },
 		"short read": func() io.Reader { return &brokenRandom{40, io.EOF} },
@@ -115,13 +144,13 @@ func floodNoRandomness(t *testing.T, k *kit) {
 		w.clock.Advance(nguard.Grace + time.Second)
 		sessions, before := w.count("user"), b.token()
 		newcomer := w.browser()
-		rand.Reader = broken()
+		random.set(broken())
 		login := newcomer.post("/api/auth/login", credentials)
-		rand.Reader = broken()
+		random.set(broken())
 		step := b.post("/step-up", "")
-		rand.Reader = &brokenRandom{0, io.ErrUnexpectedEOF} // a salt is shorter than a token
+		random.set(&brokenRandom{0, io.ErrUnexpectedEOF}) // a salt is shorter than a token
 		refresh := b.post("/api/auth/refresh", "")
-		rand.Reader = real
+		random.set(nil)
 		for what, a := range map[string]answer{"login": login, "refresh": refresh, "step-up": step} {
 			if a.status < 500 || len(a.header["Set-Cookie"]) != 0 || strings.Contains(string(a.raw), "canary") {
 				t.Errorf("%s, %s: status %d, Set-Cookie %q, body %s", name, what, a.status, a.header["Set-Cookie"], a.raw)

@@ -45,16 +45,16 @@ type kind struct {
 	name     string
 	sessions *sqlstore.Dialect
 	records  *audit.Dialect
-	// collation stands behind a text column that is compared byte by byte, numbered says that placeholders
-	// are $1 and so on, and locks that a SELECT can lock rows.
-	collation       string
+	// key and text are the types of columns that are compared byte by byte, trailing spaces included. numbered says
+	// that placeholders are $1 and so on, and locks that a SELECT can lock rows.
+	key, text       string
 	numbered, locks bool
 }
 
 var (
-	sqlite   = kind{name: "sqlite", sessions: sqlstore.SQLite, records: audit.SQLite}
-	postgres = kind{name: "postgres", sessions: sqlstore.Postgres, records: audit.Postgres, numbered: true, locks: true}
-	mysql    = kind{name: "mysql", sessions: sqlstore.MySQL, records: audit.MySQL, collation: "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", locks: true}
+	sqlite   = kind{name: "sqlite", sessions: sqlstore.SQLite, records: audit.SQLite, key: "TEXT", text: "TEXT"}
+	postgres = kind{name: "postgres", sessions: sqlstore.Postgres, records: audit.Postgres, key: "TEXT", text: "TEXT", numbered: true, locks: true}
+	mysql    = kind{name: "mysql", sessions: sqlstore.MySQL, records: audit.MySQL, key: "VARBINARY(255)", text: "BLOB", locks: true}
 )
 
 func onDatabase(t testing.TB, d kind, open func(t testing.TB) *sql.DB) Backing {

@@ -13,6 +13,7 @@ func Skip(name, reason string) Option {
 
 // Run runs every case against the adapter of h.
 func Run(t *testing.T, h Harness, options ...Option) {
+	installRandom()
 	skip := map[string]string{}
 	for _, o := range options {
 		o(skip)

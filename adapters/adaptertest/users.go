@@ -40,8 +40,8 @@ func (u *sqlUsers) on(ctx context.Context) querier {
 
 // migrate leaves alone who is there already, as after a restart.
 func (u *sqlUsers) migrate(ctx context.Context) error {
-	text := "TEXT " + u.kind.collation
-	if _, err := u.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS people (id VARCHAR(191) `+u.kind.collation+` PRIMARY KEY,
+	text := u.kind.text
+	if _, err := u.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS people (id `+u.kind.key+` PRIMARY KEY,
 		name `+text+`, email `+text+`, role `+text+`, permissions `+text+`, disabled BOOLEAN, data `+text+`)`); err != nil {
 		return err
 	}
