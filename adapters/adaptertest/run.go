@@ -1,27 +1,51 @@
 package adaptertest
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 // Option changes what Run does.
-type Option func(skip map[string]string)
+type Option func(*choice)
+
+// choice is which cases run.
+type choice struct {
+	skip map[string]string // by name, the reason
+	only []string          // beginnings of names; empty for all
+}
 
 // Skip leaves out the case of this name, for a reason that stands in the output of the test. It is for
 // frameworks and stores that cannot keep a promise and say so.
 func Skip(name, reason string) Option {
-	return func(skip map[string]string) { skip[name] = reason }
+	return func(c *choice) { c.skip[name] = reason }
+}
+
+// Only leaves out the cases whose names begin with none of these, such as "P" for the promises or "K" for races. It
+// is for what has been tried whole in another way, such as one more store under an adapter.
+func Only(beginnings ...string) Option {
+	return func(c *choice) { c.only = append(c.only, beginnings...) }
+}
+
+// chosen reports whether a case is one of those.
+func (c choice) chosen(name string) bool {
+	return len(c.only) == 0 || slices.ContainsFunc(c.only, func(begin string) bool { return strings.HasPrefix(name, begin) })
 }
 
 // Run runs every case against the adapter of h.
 func Run(t *testing.T, h Harness, options ...Option) {
 	installRandom()
-	skip := map[string]string{}
+	c := choice{skip: map[string]string{}}
 	for _, o := range options {
-		o(skip)
+		o(&c)
 	}
 	for _, group := range groups {
 		for _, r := range group {
-			reason, skipped := skip[r.name]
-			delete(skip, r.name)
+			reason, skipped := c.skip[r.name]
+			delete(c.skip, r.name)
+			if !skipped && !c.chosen(r.name) {
+				continue
+			}
 			t.Run(r.name, func(t *testing.T) {
 				if skipped {
 					t.Skip(reason)
@@ -35,7 +59,7 @@ func Run(t *testing.T, h Harness, options ...Option) {
 			})
 		}
 	}
-	for name := range skip {
+	for name := range c.skip {
 		t.Errorf("no case is called %q: take it out of the options", name)
 	}
 }

@@ -78,7 +78,10 @@ func TestHistories(t *testing.T) {
 		{"redis", redisServer, 1, []trouble{none, cutting, leaving}},
 	} {
 		for _, trouble := range s.troubles {
-			t.Run(s.name+"/"+string(trouble), func(t *testing.T) { s.open(t).examine(t, s.times**histories, trouble) })
+			t.Run(s.name+"/"+string(trouble), func(t *testing.T) {
+				t.Parallel() // most of it is waiting for servers
+				s.open(t).examine(t, s.times**histories, trouble)
+			})
 		}
 	}
 }
