@@ -2,6 +2,8 @@ module github.com/nguard-go/nguard
 
 go 1.25.0
 
+ignore ./adapters/browser/node_modules
+
 require (
 	github.com/alexedwards/scs/goredisstore v0.0.0-20250212122300-421ef1d8611c
 	github.com/alexedwards/scs/postgresstore v0.0.0-20251002162104-209de6e426de

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pause, signedIn, uma, until } from "./stage.js";
+
+test("a version that differs is asked about once, however many answers name it", async (t) => {
+  const { server, store, asked } = await signedIn(t);
+  server.change(uma.email, { theme: "dark" });
+  await Promise.all(Array.from({ length: 5 }, () => store.fetch("/api/auth/session")));
+  await until(() => store.getState().session!.data.theme === "dark");
+  await pause(80);
+  assert.equal(asked().filter((r) => r.includes("validate")).length, 1);
+});
+
+test("an equal version is not asked about", async (t) => {
+  const { store, asked } = await signedIn(t);
+  await store.fetch("/api/auth/session");
+  await pause(80);
+  assert.deepEqual(asked(), ["GET session 200"]);
+});
+
+test("fetch, then adoptSession: one request", async (t) => {
+  for (const name of ["fetch", "store.fetch"])
+    for (const bare of [false, true]) {
+      const { browser, store, asked } = await signedIn(t);
+      const fetch = name === "fetch" ? browser.options.fetch : store.fetch;
+      const r = await fetch("/api/auth/update", { method: "POST", body: JSON.stringify({ theme: "dark" }) });
+      const answer: any = await r.json();
+      store.adoptSession(bare ? answer.session : answer);
+      assert.equal(store.getState().session!.data.theme, "dark");
+      await pause(80);
+      assert.deepEqual(asked(), ["POST update 200"]);
+      // The version that comes next is that of the adopted session.
+      await store.fetch("/api/auth/session");
+      await pause(80);
+      assert.deepEqual(asked(), ["GET session 200"]);
+      await store.logout();
+    }
+});
+
+test("an adopted session with another role: a whole answer tells what it may do, a bare one is asked about", async (t) => {
+  for (const bare of [false, true]) {
+    const { server, browser, store, asked } = await signedIn(t);
+    server.change(uma.email, { role: "moderator" });
+    const answer: any = await (await browser.options.fetch("/api/auth/session")).json();
+    store.adoptSession(bare ? answer.session : answer);
+    await until(() => store.getState().permissions.includes("posts:edit"));
+    assert.deepEqual(asked(), ["GET session 200", ...(bare ? ["GET validate 200"] : [])]);
+    await store.logout();
+  }
+});
+
+test("403 of the application: the session is asked for, and the answer is the application's", async (t) => {
+  const { store, asked } = await signedIn(t);
+  const r = await store.fetch("/api/users");
+  assert.equal(r.status, 403);
+  await pause(10);
+  assert.deepEqual(asked(), ["GET /api/users 403", "GET validate 304"]);
+});
+
+test("401 of the application ends the session when the server agrees", async (t) => {
+  const { server, store } = await signedIn(t);
+  server.revoke(uma.email);
+  await store.fetch("/api/users");
+  await until(() => store.getState().reason === "revoked");
+});
+
+test("401 about something else leaves the session alone", async (t) => {
+  const { server, store, asked } = await signedIn(t);
+  server.fault("/api/users", { status: 401 });
+  await store.fetch("/api/users");
+  await pause(80);
+  assert.deepEqual(asked(), ["GET /api/users 401"]);
+  assert.equal(store.getState().status, "authenticated");
+});
+
+test("429 of the application holds that path", async (t) => {
+  const { server, store } = await signedIn(t);
+  const events: any[] = [];
+  store.subscribe((e) => e && events.push(e.type + " " + e.path));
+  server.fault("/api/users", { status: 429, retryAfter: 0.1 });
+  await store.fetch("/api/users");
+  const began = Date.now();
+  await store.fetch("/api/auth/session");
+  assert.ok(Date.now() - began < 80);
+  await store.fetch("/api/users");
+  assert.ok(Date.now() - began >= 80);
+  assert.deepEqual(events, ["rate_limited /api/users"]);
+});
