@@ -31,6 +31,16 @@ func (g *Guard) fill(s *Subject, r *Record) {
 	}
 }
 
+// Permissions are all that the person of a session holds, by role or otherwise, sorted: what a policy that
+// asks for one of them finds. Without Config.Roles there are none. It is for showing; what is done, a policy
+// decides. The result is the caller's.
+func (g *Guard) Permissions(s *Session) []string {
+	if g.roles == nil {
+		return []string{}
+	}
+	return append([]string{}, g.roles.Grants(s.rec.User.Role, s.rec.User.Permissions).Permissions()...)
+}
+
 // Authorize asks a policy whether the person may do something to a resource, such as a row that the
 // handler has loaded (ASVS 8.2.2). nil means yes. [ErrNoSession]: nobody is signed in and the policy
 // does not allow everybody. [ErrDenied]: refused, and recorded with the rule that decided.

@@ -264,6 +264,8 @@ func failureReason(err error) string {
 // inTx runs fn in one transaction of the store. It has the deadline of the whole change, not that of
 // one call.
 func (g *Guard) inTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	ctx, tell := g.afterwards(ctx)
+	defer tell()
 	var own error // of fn: what a function of the program says is no outage of the store
 	err := g.observed(ctx, "store.tx", func(ctx context.Context) error {
 		return g.tx.Tx(ctx, func(ctx context.Context) error {

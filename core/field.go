@@ -58,6 +58,7 @@ type AnyField interface {
 	check(stored any) error
 	valid() error
 	fallback() any
+	info() FieldInfo
 }
 
 type fieldSpec struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -159,17 +160,18 @@ func FuzzRecord(f *testing.F) {
 // headers is an Exchange that has headers and nothing else.
 type headers http.Header
 
-func (h headers) Context() context.Context      { return context.Background() }
-func (h headers) Line() Line                    { return Line{} }
-func (h headers) Header(name string) []string   { return h[name] }
-func (h headers) Peer() netip.Addr              { return netip.Addr{} }
-func (h headers) Body(int64) ([]byte, error)    { return nil, nil }
-func (h headers) SetHeader(_, _ string)         {}
-func (h headers) AddHeader(_, _ string)         {}
-func (h headers) SetCookie(_, _ string)         {}
-func (h headers) Started() bool                 { return false }
-func (h headers) Respond(_ int, _ []byte) error { return nil }
-func (h headers) Bind(context.Context)          {}
+func (h headers) Context() context.Context                                     { return context.Background() }
+func (h headers) Line() Line                                                   { return Line{} }
+func (h headers) Header(name string) []string                                  { return h[name] }
+func (h headers) Peer() netip.Addr                                             { return netip.Addr{} }
+func (h headers) Body(int64) ([]byte, error)                                   { return nil, nil }
+func (h headers) SetHeader(_, _ string)                                        {}
+func (h headers) AddHeader(_, _ string)                                        {}
+func (h headers) SetCookie(_, _ string)                                        {}
+func (h headers) Started() bool                                                { return false }
+func (h headers) Respond(_ int, _ []byte) error                                { return nil }
+func (h headers) Stream(time.Duration, func(context.Context, io.Writer)) error { return nil }
+func (h headers) Bind(context.Context)                                         {}
 
 // from is headers of a request from an address.
 type from struct {

@@ -39,6 +39,8 @@ type Config struct {
 	Proxies []netip.Prefix
 	// Lifetime bounds sessions.
 	Lifetime Lifetime
+	// Streams bounds streams of events.
+	Streams Streams
 	// Namespace stands in every key, so that two guards or tenants in one store never meet: at most 32
 	// letters, digits, '-' or '_'.
 	Namespace string
@@ -104,6 +106,7 @@ type Guard struct {
 	noise     noise
 	spill     spill
 	failures  failures
+	hub       *hub
 	sweeping  atomic.Bool
 	swept     atomic.Int64
 	stop      context.Context
@@ -170,6 +173,10 @@ func New(c Config) (*Guard, error) {
 	if g.life, err = c.Lifetime.withDefaults(); err != nil {
 		return nil, err
 	}
+	streams, err := c.Streams.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	if strings.Trim(c.Namespace, tokenChars) != "" || len(c.Namespace) > 32 {
 		return nil, errors.New("nguard: Config.Namespace: use at most 32 letters, digits, '-' or '_'")
 	}
@@ -201,6 +208,7 @@ func New(c Config) (*Guard, error) {
 		return nil, err
 	}
 	g.stop, g.stopped = context.WithCancel(context.Background())
+	g.hub = newHub(g, streams)
 	return g, nil
 }
 
@@ -288,12 +296,14 @@ func (g *Guard) CookieName() string { return g.cookie.name }
 // Now is the guard's clock.
 func (g *Guard) Now() time.Time { return g.now() }
 
-// Shutdown records the end, writes what has been held back, and stops sweeping: when it returns nil, nothing
-// of the guard uses the store any more. Call it after the
-// server has stopped taking requests. The error says what could not be written before ctx ended.
+// Shutdown records the end, writes what has been held back, and stops sweeping and streams of events: when it
+// returns nil, nothing of the guard uses the store any more. Call it after the server has stopped taking
+// requests, and [Guard.EndStreams] before that. The error says what could not be written before ctx ended.
 func (g *Guard) Shutdown(ctx context.Context) error {
 	first := g.stop.Err() == nil
+	g.EndStreams()
 	g.stopped()
+	g.hub.wait(ctx)
 	for first && ctx.Err() == nil && !g.sweeping.CompareAndSwap(false, true) { // kept: nothing sweeps any more
 		pause(ctx, time.Millisecond)
 	}

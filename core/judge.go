@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// load finds the session of a token and judges it. When the bookkeeping of two requests collides, the
-// loser reads again; it never gives up because of bookkeeping.
-func (g *Guard) load(ctx context.Context, token string, rotate bool) (Found, error) {
+// load finds the session of a token and judges it, with bookkeeping or without. When the bookkeeping of two
+// requests collides, the loser reads again; it never gives up because of bookkeeping.
+func (g *Guard) load(ctx context.Context, token string, rotate, books bool) (Found, error) {
 	for try := 0; ; try++ {
 		f, err := g.read(ctx, token)
 		if err != nil {
 			return Found{}, g.unreadable(ctx, err)
 		}
-		f, err = g.judge(ctx, f, rotate, try < 3)
+		f, err = g.judge(ctx, f, rotate, books && try < 3)
 		if !errors.Is(err, errAgain) {
 			return f, err
 		}
@@ -189,6 +189,7 @@ func (g *Guard) refreshUser(ctx context.Context, f Found, next *Record) (stamp b
 			_, err := g.epochs.Bump(ctx, owner, BumpRevoke) // all of them, also if the person is let in again
 			return err
 		})
+		g.changed(ctx, owner)
 		return false, g.end(ctx, f, EventSessionExpired, "user gone or disabled")
 	}
 	if err != nil {
@@ -273,6 +274,7 @@ func (g *Guard) replace(ctx context.Context, f Found, next *Record, rotate bool)
 		got, err = g.store.Replace(ctx, f, next, rotate)
 		return err
 	})
+	g.changed(ctx, f.Owner)
 	if rotate && err == nil {
 		// The browser has shown the one before. Were this request to mark the successor as seen, a lost answer
 		// would make the browser's next request look like theft (promise P5).
@@ -331,6 +333,7 @@ func (g *Guard) theft(ctx context.Context, f Found) error {
 }
 
 func (g *Guard) remove(ctx context.Context, owner, id string) error {
+	defer g.changed(ctx, owner)
 	return g.call(context.WithoutCancel(ctx), "store.delete", func(ctx context.Context) error {
 		return g.store.Delete(ctx, owner, id)
 	})

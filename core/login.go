@@ -154,6 +154,7 @@ func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, 
 			made, err = g.store.Create(ctx, r, limit)
 			return err
 		})
+		g.changed(ctx, owner) // the one that it replaces, or that the cap ends
 		if err != nil || !foreign {
 			return err
 		}

@@ -53,6 +53,12 @@ func (o *origins) check(x Exchange, l Line, cookie bool) error {
 	if safeMethod(l.Method) && !isUpgrade(x) {
 		return nil
 	}
+	return o.proven(x, l, cookie)
+}
+
+// proven refuses what a request's headers say, or with a cookie do not say, of where it comes from, whatever
+// its method.
+func (o *origins) proven(x Exchange, l Line, cookie bool) error {
 	site, origin := x.Header("Sec-Fetch-Site"), x.Header("Origin")
 	if len(site) > 1 || len(origin) > 1 {
 		return fmt.Errorf("%w: %w: repeated header", ErrCrossOrigin, errOrigin)

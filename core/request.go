@@ -130,7 +130,7 @@ func (r *Request) open(in shown) {
 	case in.value == "":
 		return
 	}
-	f, err := g.load(&r.ctx, in.value, !safeMethod(r.line.Method))
+	f, err := g.load(&r.ctx, in.value, !safeMethod(r.line.Method), !opensStream(r.line))
 	if errors.Is(err, ErrMalformed) {
 		r.clearCookie() // never issued, so that no newer login can be lost with it
 	}

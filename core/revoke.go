@@ -9,7 +9,7 @@ import (
 
 // Lookup returns the session of a token, outside of a request. Errors as [Request.Session] gives them.
 func (g *Guard) Lookup(ctx context.Context, token string) (*Session, error) {
-	f, err := g.load(ctx, token, false)
+	f, err := g.load(ctx, token, false, true)
 	if err != nil {
 		return nil, noSession(err)
 	}
@@ -128,6 +128,7 @@ func (g *Guard) RevokeUser(ctx context.Context, userID string, except ...string)
 			_, err := g.epochs.Bump(ctx, owner, BumpRevoke)
 			return err
 		})
+		g.changed(ctx, owner)
 		if err != nil {
 			return err
 		}
@@ -168,6 +169,7 @@ func (g *Guard) endOthers(ctx context.Context, old Found) (f Found, err error) {
 			e, err = g.epochs.Bump(ctx, old.Owner, BumpRevoke)
 			return err
 		})
+		g.changed(ctx, old.Owner)
 		return e, err
 	}
 	options := LoginOptions{Remember: old.Remember, Methods: old.Methods, Level: old.Level, Device: old.Device, IP: old.IP}

@@ -41,6 +41,7 @@ func (g *Guard) UserChanged(ctx context.Context, userID string) error {
 	}
 	e := Event{ID: newEventID(), Name: EventUserUpdated, Action: "user-changed", Actor: who, Target: userID}
 	return g.recorded(ctx, e, true, func(ctx context.Context) error {
+		defer g.changed(ctx, owner)
 		return g.call(ctx, "store.bump", func(ctx context.Context) error {
 			_, err := g.epochs.Bump(ctx, owner, BumpChange)
 			return err

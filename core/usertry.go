@@ -135,6 +135,7 @@ func (t *userTry) bump(ctx context.Context, b Bump) (e Epoch, err error) {
 		e, err = t.g.epochs.Bump(ctx, t.owner, b)
 		return err
 	})
+	t.g.changed(ctx, t.owner)
 	return e, err
 }
 

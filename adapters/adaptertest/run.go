@@ -80,6 +80,7 @@ var groups = [][]rule{
 	limitAddresses,
 	limitGuesses,
 	limits,
+	liveStreams,
 	lostReplies,
 	lostUpdates,
 	namespaces,

@@ -1,13 +1,16 @@
 package fiberguard
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -69,26 +72,13 @@ func (x *exchange) path() string {
 // Header reads the lines as they came, and nothing is written by reading: fasthttp's own functions share
 // buffers. What fasthttp makes of the lines will not do: of a repeated Content-Type or Host it keeps the last,
 // and once anybody has asked for a cookie, all Cookie lines are one, without their quotes, and a nameless
-// "=__Host-x" has become "__Host-x". A line that goes on in the next one is one value, as with net/http: its
-// first part alone could be "same-origin" where the whole is not.
+// "=__Host-x" has become "__Host-x".
 func (x *exchange) Header(name string) []string {
 	raw := x.c.Context().Request.Header.RawHeaders()
 	if len(raw) == 0 {
 		return x.made(name)
 	}
-	lines := x.values[x.used:x.used] // each header has its own part: two are compared with each other
-	for len(raw) > 0 {
-		var line []byte
-		line, raw, _ = bytes.Cut(raw, []byte("\n"))
-		if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
-			value := string(bytes.Trim(line[len(name)+1:], " \t\r"))
-			for len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\t') {
-				line, raw, _ = bytes.Cut(raw, []byte("\n"))
-				value = strings.TrimLeft(value+" "+string(bytes.Trim(line, " \t\r")), " ") // as net/http joins it
-			}
-			lines = append(lines, value)
-		}
-	}
+	lines := nguard.HeaderLines(raw, name, x.values[x.used:x.used]) // each header has its own part: two are compared
 	x.used = min(x.used+len(lines), len(x.values))
 	return lines[:len(lines):len(lines)]
 }
@@ -144,6 +134,22 @@ func (x *exchange) Started() bool { return false }
 func (x *exchange) Respond(status int, body []byte) error {
 	x.c.Context().Response.Header.SetStatusCode(status)
 	x.c.Context().Response.SetBodyRaw(body)
+	return nil
+}
+
+// Stream writes when the handler has returned, or while it does, and is the last on its connection: that keeps
+// the time limit of the last write. Nothing tells that the client has left but a write that fails. A request
+// that was made in memory has no connection: fiber's adaptor would wait for the end of the stream.
+func (x *exchange) Stream(patience time.Duration, fn func(context.Context, io.Writer)) error {
+	c, ctx := x.c.Context(), x.ctx
+	if len(c.Request.Header.RawHeaders()) == 0 {
+		return nguard.ErrNotFound
+	}
+	deadline := c.Conn().SetWriteDeadline
+	c.SetConnectionClose()
+	c.SetBodyStreamWriter(func(w *bufio.Writer) {
+		_ = nguard.Paced{W: w, Flush: w.Flush, Deadline: deadline, Patience: patience}.Run(ctx, fn) // the reader has left
+	})
 	return nil
 }
 

@@ -37,6 +37,7 @@ func every(r *nguard.Request, ctx context.Context, userID string) map[string]err
 		"ChangeAuthority": func() error { _, _, err := r.ChangeAuthority(ctx, "bob", nguard.Authority{}); return err }(),
 		"Revoke":          r.Revoke(ctx, "bob", "AAAAAAAAAAAAAAAAAAAAAA"),
 		"Limit":           r.Limit(ctx, nguard.Unlimited),
+		"Events":          r.Events(),
 		"Logout":          r.Logout(ctx),
 	}
 }

@@ -26,7 +26,7 @@ func endOthers(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.done("All other devices are signed out.", map[string]any{"session": s})
+	return c.done("All other devices are signed out.", c.shown(s, nil))
 }
 
 // endOne ends one session of the person. A handle of somebody else's is as unknown as one that never

@@ -4,6 +4,7 @@
 //
 //	POST   login, logout, refresh, update, profile, update-role
 //	GET    session, validate (also HEAD), sessions, users/{id}/sessions
+//	GET    events, a stream
 //	POST   validate
 //	DELETE sessions, sessions/{id}, users/{id}/sessions, users/{id}/sessions/{session}
 //
@@ -126,6 +127,7 @@ var fixed = map[string]routes{
 	"update-role": {"POST": updateRole},
 	"refresh":     {"POST": refresh},
 	"sessions":    {"GET": listOwn, "DELETE": endOthers},
+	"events":      {"GET": events},
 }
 
 // find matches whole paths only, to the byte: what is spelled otherwise does not exist (checklist P3).

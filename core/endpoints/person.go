@@ -8,7 +8,7 @@ import (
 	"github.com/nguard-go/nguard/core/internal/strictjson"
 )
 
-// login answers {success, message, session} and sets the cookie. The body is the credentials as the
+// login answers {success, message, session, permissions, expiresIn} and sets the cookie. The body is the credentials as the
 // application's Authenticator knows them; "remember": true asks for a persistent session. Nothing else
 // in it counts (checklist F5).
 func login(c *call) error {
@@ -35,7 +35,7 @@ func login(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(map[string]any{"success": true, "message": "You are signed in.", "session": s})
+	return c.ok(c.shown(s, map[string]any{"success": true, "message": "You are signed in."}))
 }
 
 // logout answers 200 with and without a session, and clears the cookie.
@@ -99,7 +99,7 @@ func (c *call) apply(only []string, message string, form func([]byte) []byte) er
 	if err != nil {
 		return err
 	}
-	return c.ok(map[string]any{"success": true, "message": message, "session": s})
+	return c.ok(c.shown(s, map[string]any{"success": true, "message": message}))
 }
 
 // updateRole changes the role or permissions of a user: {userId, newRole?, permissions?}.
@@ -155,7 +155,7 @@ func updateRole(c *call) error {
 		"id": user.ID, "name": user.Name, "email": user.Email, "role": user.Role, "permissions": append([]string{}, user.Permissions...),
 	}}
 	if own != nil {
-		answer["session"] = own
+		answer = c.shown(own, answer)
 	}
 	return c.done("The role is changed.", answer)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,7 +14,8 @@ import (
 	"github.com/nguard-go/nguard/core/internal/strictjson"
 )
 
-// session answers {session}, or 401 {session: null}.
+// session answers {session, permissions, expiresIn}, or 401 {session: null}. permissions are all that the
+// person holds, by role or otherwise; expiresIn is in milliseconds.
 func session(c *call) error {
 	if err := c.r.Limit(c.x.Context(), c.guard.Limits().Read); err != nil {
 		return err
@@ -28,10 +30,17 @@ func session(c *call) error {
 	if unchanged, err := c.tag(s); unchanged || err != nil {
 		return err
 	}
-	return c.ok(map[string]any{"session": s})
+	return c.ok(c.shown(s, nil))
 }
 
-// validate answers 200 {valid, session, expiresIn} with and without a session: clients take another
+// shown is what a client is told of a session, beside other members of the answer.
+func (c *call) shown(s *nguard.Session, others map[string]any) map[string]any {
+	body := map[string]any{"session": s, "permissions": c.guard.Permissions(s), "expiresIn": s.Expires().Sub(c.guard.Now()).Milliseconds()}
+	maps.Copy(body, others)
+	return body
+}
+
+// validate answers 200 {valid, session, permissions, expiresIn} with and without a session: clients take another
 // status for "not signed in" too, but existing ones parse this one.
 func validate(c *call) error {
 	c.extra = map[string]any{"valid": false}
@@ -52,8 +61,7 @@ func validate(c *call) error {
 }
 
 func (c *call) valid(s *nguard.Session) error {
-	left := s.Expires().Sub(c.guard.Now()).Milliseconds()
-	return c.ok(map[string]any{"valid": true, "session": s, "expiresIn": left})
+	return c.ok(c.shown(s, map[string]any{"valid": true}))
 }
 
 func (c *call) invalid(err error) error {
@@ -103,8 +111,8 @@ func validateToken(c *call) error {
 }
 
 // tag sets the ETag of a session and answers 304 when the caller has it. The tag is the version, for
-// If-Match, and a digest of what is shown, which a hook can change without a version. The end of the
-// session, which moves with every request, is no part of it.
+// If-Match, and a digest of what is shown, which a hook, or a program that gives a role other permissions,
+// can change without a version. The end of the session, which moves with every request, is no part of it.
 func (c *call) tag(s *nguard.Session) (unchanged bool, err error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
@@ -115,7 +123,7 @@ func (c *call) tag(s *nguard.Session) (unchanged bool, err error) {
 		return false, err
 	}
 	delete(shown, "expires")
-	if raw, err = json.Marshal(shown); err != nil {
+	if raw, err = json.Marshal([]any{shown, c.guard.Permissions(s)}); err != nil {
 		return false, err
 	}
 	sum := sha256.Sum256(raw)

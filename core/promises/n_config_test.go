@@ -56,6 +56,7 @@ func TestN10_BadConfig(t *testing.T) {
 		"remember below absolute":  {nguard.Config{Lifetime: nguard.Lifetime{Remember: time.Hour}}, "Config.Lifetime.Remember"},
 		"rotation in the grace":    {nguard.Config{Lifetime: nguard.Lifetime{RotateEvery: time.Second}}, "Config.Lifetime.RotateEvery"},
 		"rotation negative":        {nguard.Config{Lifetime: nguard.Lifetime{RotateEvery: -1}}, "Config.Lifetime.RotateEvery"},
+		"streams negative":         {nguard.Config{Streams: nguard.Streams{Poll: -1}}, "Config.Streams"},
 		"timeout negative":         {nguard.Config{Timeout: -1}, "Config.Timeout"},
 		"timeout enormous":         {nguard.Config{Timeout: math.MaxInt64}, "Config.Timeout"},
 		"namespace with slash":     {nguard.Config{Namespace: "a/b"}, "Config.Namespace"},

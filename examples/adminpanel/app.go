@@ -36,6 +36,15 @@ var (
 	Permissions   = &nguard.Field[[]string]{Name: "permissions", Write: Admin, Scope: nguard.InUser, Rotate: true}
 )
 
+// All of them, for the guard and for the names that the page's TypeScript knows.
+var (
+	roles = policy.Config{
+		Roles:       []*policy.Role{User, Moderator, Admin},
+		Permissions: []policy.Permission{ReadAudit, ReadUsers, EditPosts},
+	}
+	fields = []nguard.AnyField{Name, Email, Theme, Language, Notifications, Visits, Role, Permissions}
+)
+
 // line accepts one line of text of a sensible length.
 func line(shortest, longest int) func(string) error {
 	return func(s string) error {
@@ -91,10 +100,7 @@ func (a *app) build(ctx context.Context, o options) (err error) {
 	if err := a.audit.Migrate(ctx); err != nil {
 		return fmt.Errorf("%s: records: %w", a.place.people.where, err)
 	}
-	model, err := policy.NewModel(policy.Config{
-		Roles:       []*policy.Role{User, Moderator, Admin},
-		Permissions: []policy.Permission{ReadAudit, ReadUsers, EditPosts},
-	})
+	model, err := policy.NewModel(roles)
 	if err != nil {
 		return err
 	}
@@ -103,7 +109,7 @@ func (a *app) build(ctx context.Context, o options) (err error) {
 		Waive:  a.place.waive,
 		Users:  a.users,
 		Roles:  model,
-		Fields: []nguard.AnyField{Name, Email, Theme, Language, Notifications, Visits, Role, Permissions},
+		Fields: fields,
 		Audit:  a.audit,
 		Limits: a.place.limits,
 		Cookie: nguard.Cookie{Insecure: !o.secure},

@@ -119,6 +119,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	down, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	a.guard.EndStreams() // a server waits for what it is answering
 	if err := errors.Join(program.Shutdown(down), a.guard.Shutdown(down)); err != nil {
 		fmt.Fprintln(stderr, "adminpanel: stopping:", err)
 		return 1

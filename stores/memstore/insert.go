@@ -15,6 +15,7 @@ func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) ([]string
 	if err := ended(ctx); err != nil {
 		return nil, err
 	}
+	defer b.watchers.changed(r.Owner)
 	sh := b.owner(r.Owner)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

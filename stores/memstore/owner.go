@@ -84,6 +84,7 @@ func (b *rows) Bump(ctx context.Context, name string, bits nguard.Bump) (nguard.
 	if err := ended(ctx); err != nil {
 		return nguard.Epoch{}, err
 	}
+	defer b.watchers.changed(name)
 	sh := b.owner(name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -23,6 +23,8 @@ type rows struct {
 	ids    [shards]idShard
 	owners [shards]ownerShard
 	turn   atomic.Uint32 // the shard that the next sweep begins with
+
+	watchers watchers
 }
 
 const shards = 64
@@ -39,6 +41,7 @@ var (
 	_ nguard.RowLister = (*rows)(nil)
 	_ nguard.Epochs    = (*rows)(nil)
 	_ nguard.Sweeper   = (*rows)(nil)
+	_ nguard.Watcher   = (*rows)(nil)
 )
 
 func newRows() *rows {
@@ -74,6 +77,7 @@ func (b *rows) Swap(ctx context.Context, r nguard.Row, version int64) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
+	defer b.watchers.changed(r.Owner)
 	sh := b.id(r.ID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -113,6 +117,7 @@ func (b *rows) Delete(ctx context.Context, k nguard.Key) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
+	defer b.watchers.changed(k.Owner)
 	sh := b.owner(k.Owner)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// Store is a [nguard.Store] in memory, with [nguard.Lister], [nguard.Epochs] and [nguard.Sweeper]. Its
+// Store is a [nguard.Store] in memory, with [nguard.Lister], [nguard.Epochs], [nguard.Sweeper] and [nguard.Watcher]. Its
 // zero value is of no use; [New] makes one. It is safe for concurrent use.
 type Store struct {
 	keyed
@@ -25,6 +25,7 @@ var (
 	_ nguard.Lister  = (*Store)(nil)
 	_ nguard.Epochs  = (*Store)(nil)
 	_ nguard.Sweeper = (*Store)(nil)
+	_ nguard.Watcher = (*Store)(nil)
 )
 
 // New returns an empty store.
@@ -34,7 +35,7 @@ func New() *Store {
 }
 
 // Backend returns the rows below the tokens, for a store that makes tokens of its own and keeps its
-// rows here. It offers [nguard.RowLister], [nguard.Epochs] and [nguard.Sweeper] as well.
+// rows here. It offers [nguard.RowLister], [nguard.Epochs], [nguard.Sweeper] and [nguard.Watcher] as well.
 func (s *Store) Backend() nguard.Backend { return s.rows }
 
 // Epoch returns the user's epoch, or a random one that is not stored. See [nguard.Epochs].

@@ -27,7 +27,12 @@ func (b *rows) Sweep(ctx context.Context, now time.Time, n int) (int, error) {
 	}
 	for i := range uint32(shards) {
 		sh := &b.owners[(start+i)%shards]
-		for settled < n && sh.settle(at) {
+		for settled < n {
+			name, ok := sh.settle(at)
+			if !ok {
+				break
+			}
+			b.watchers.changed(name)
 			if err := ended(ctx); err != nil {
 				return removed, err
 			}
@@ -67,14 +72,14 @@ func (b *rows) bury(s *session, at int64) bool {
 	return true
 }
 
-// settle serves the first owner whose time has come, and reports whether there was one: a change that
-// nobody closed is closed, and a user without sessions is forgotten.
-func (sh *ownerShard) settle(at int64) bool {
+// settle serves the first owner whose time has come, and says who that was: a change that nobody closed is
+// closed, and a user without sessions is forgotten.
+func (sh *ownerShard) settle(at int64) (name string, ok bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	o, due, ok := sh.due.first()
 	if !ok || due > at {
-		return false
+		return "", false
 	}
 	if e := *o.epoch.Load(); e.Open > 0 {
 		e.Open = 0
@@ -82,9 +87,9 @@ func (sh *ownerShard) settle(at int64) bool {
 		o.epoch.Store(&e)
 		o.bumped = max(o.bumped, at)
 		sh.plan(o)
-		return true
+		return o.name, true
 	}
 	sh.due.drop(o)
 	delete(sh.m, o.name)
-	return true
+	return o.name, true
 }

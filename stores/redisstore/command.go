@@ -32,8 +32,10 @@ func (b *rows) lost(err error) {
 	}
 }
 
-// write runs a script, and returns what follows the "ok" of its answer.
-func (b *rows) write(ctx context.Context, s source, key string, args ...any) ([]any, error) {
+// write runs a script for an owner, and returns what follows the "ok" of its answer.
+func (b *rows) write(ctx context.Context, s source, owner string, args ...any) ([]any, error) {
+	key := b.owned(owner)
+	args = append([]any{b.channel(), owner}, args...)
 	v, err := b.run(ctx, "evalsha", s.sha, key, args)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		// The server has not seen it yet, and has done nothing.

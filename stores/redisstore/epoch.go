@@ -63,7 +63,7 @@ func (b *rows) Bump(ctx context.Context, owner string, bits nguard.Bump) (nguard
 		return nguard.Epoch{}, err
 	}
 	now := time.Now()
-	v, err := b.write(ctx, bump, b.owned(owner),
+	v, err := b.write(ctx, bump, owner,
 		began.Change, began.Revoke, bit(nguard.BumpChange), bit(nguard.BumpRevoke), bit(nguard.BumpOpen)-bit(nguard.BumpClose),
 		at(now), at(now.Add(-nguard.StaleOpen)), alive(now.Add(nguard.KeepEpoch)))
 	if err != nil {

@@ -160,7 +160,7 @@ func (b *rows) Insert(ctx context.Context, r nguard.Row, c nguard.Cap) ([]string
 	}
 	now := time.Now()
 	until := max(alive(r.Mark.Expires), alive(now.Add(nguard.KeepEpoch)))
-	v, err := b.write(ctx, insert, b.owned(r.Owner),
+	v, err := b.write(ctx, insert, r.Owner,
 		r.ID, packed, r.Stamp.Change, r.Stamp.Revoke, ordered(r.Stamp.Revoke),
 		c.Max, evict, c.Replace, version, at(c.Now), at(now), until)
 	if err != nil {
@@ -180,17 +180,17 @@ func (b *rows) Swap(ctx context.Context, r nguard.Row, version int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.write(ctx, swap, b.owned(r.Owner), r.ID, packed, ordered(version), at(time.Time{}), alive(r.Mark.Expires))
+	_, err = b.write(ctx, swap, r.Owner, r.ID, packed, ordered(version), at(time.Time{}), alive(r.Mark.Expires))
 	return err
 }
 
 func (b *rows) Mark(ctx context.Context, k nguard.Key, m nguard.Mark) error {
-	_, err := b.write(ctx, mark, b.owned(k.Owner),
+	_, err := b.write(ctx, mark, k.Owner,
 		k.ID, at(m.LastSeen), at(m.SeenAt), at(m.Expires), m.Cur, at(time.Time{}), alive(m.Expires))
 	return err
 }
 
 func (b *rows) Delete(ctx context.Context, k nguard.Key) error {
-	_, err := b.write(ctx, remove, b.owned(k.Owner), k.ID)
+	_, err := b.write(ctx, remove, k.Owner, k.ID)
 	return err
 }

@@ -8,7 +8,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// Store is a [nguard.Store] in Redis, with [nguard.Lister] and [nguard.Epochs]. [New] makes one. It is safe for
+// Store is a [nguard.Store] in Redis, with [nguard.Lister], [nguard.Epochs] and [nguard.Watcher]. [New] makes one. It is safe for
 // concurrent use, also of several processes on one server or cluster.
 type Store struct {
 	keyed
@@ -22,9 +22,10 @@ type keyed interface {
 }
 
 var (
-	_ nguard.Store  = (*Store)(nil)
-	_ nguard.Lister = (*Store)(nil)
-	_ nguard.Epochs = (*Store)(nil)
+	_ nguard.Store   = (*Store)(nil)
+	_ nguard.Lister  = (*Store)(nil)
+	_ nguard.Epochs  = (*Store)(nil)
+	_ nguard.Watcher = (*Store)(nil)
 )
 
 // New returns the store that client reaches: a *redis.Client, of which sentinel's failover client is one, or a

@@ -43,7 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness, options ...Option) {
 	}
 	for _, group := range [][]rule{
 		contract, tokens, rotation, marks, updates, epochs, caps, lists, keys, sweeps, contexts, secrecy,
-		crowds, peers, transactions,
+		crowds, peers, transactions, watching,
 	} {
 		for _, r := range group {
 			reason, skipped := skip[r.name]

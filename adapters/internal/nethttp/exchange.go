@@ -4,10 +4,12 @@ package nethttp
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 )
@@ -102,6 +104,14 @@ func (x *Exchange) Respond(status int, body []byte) error {
 	}
 	_, err := x.W.Write(body)
 	return err
+}
+
+// Stream writes within the handler. A server's WriteTimeout is for whole answers; here each write has its own.
+func (x *Exchange) Stream(patience time.Duration, fn func(context.Context, io.Writer)) error {
+	x.sent = true
+	control := http.NewResponseController(x.W)
+	x.W.WriteHeader(http.StatusOK)
+	return nguard.Paced{W: x.W, Flush: control.Flush, Deadline: control.SetWriteDeadline, Patience: patience}.Run(x.R.Context(), fn)
 }
 
 // Bind makes a copy of R, as net/http asks for.
