@@ -141,7 +141,7 @@ const Marks = () => {
   const isStale = useSession((state) => state.isStale);
   const left = useSessionExpiry();
   return (
-    <div aria-live="polite">
+    <div className="marks" aria-live="polite">
       {isStale && (
         <div className="notice warn" data-mark="stale">
           <p>

@@ -40,7 +40,7 @@ export const Audit = () => {
   const [person, setPerson] = useState("");
   const [event, setEvent] = useState("");
   const [outcome, setOutcome] = useState("");
-  const [list, setList] = useState<Entry[]>();
+  const [all, setAll] = useState<Entry[]>();
   const [more, setMore] = useState(false);
   const [error, setError] = useState("");
   const [open, setOpen] = useState(0);
@@ -52,7 +52,7 @@ export const Audit = () => {
       const query = new URLSearchParams({ person, event, outcome, limit: `${size}`, before: `${before ?? ""}` });
       try {
         const { events } = await ask<{ events: Entry[] }>(`/api/audit?${query}`);
-        setList((had = []) => (before ? [...had, ...events] : events));
+        setAll((had = []) => (before ? [...had, ...events] : events));
         setMore(events.length === size);
         setError("");
       } catch (e) {
@@ -62,6 +62,9 @@ export const Audit = () => {
     [person, event, outcome],
   );
   useEffect(() => void load(), [load]);
+  // An attempt is recorded before what it leads to. Where that is in the list, it says all that the attempt does.
+  const settled = new Set(all?.filter((e) => e.outcome !== "attempt").map((e) => e.id));
+  const list = all?.filter((e) => e.outcome !== "attempt" || !settled.has(e.id));
 
   return (
     <>
@@ -108,7 +111,7 @@ export const Audit = () => {
       {list?.length === 0 && <p className="empty card">No record matches.</p>}
       {!!list?.length && (
         <Wide label="Records">
-          <table className="audit">
+          <table className="audit stacks">
             <thead>
               <tr>
                 <th scope="col">Time</th>
@@ -141,20 +144,22 @@ export const Audit = () => {
                         <time title={times.full(e.time)}>{times.short(e.time)}</time>
                       </button>
                     </td>
-                    <td>{name(e.actor)}</td>
-                    <td>
+                    <td data-label="Actor">{name(e.actor)}</td>
+                    <td data-label="Action">
                       {actions[e.event] ?? e.event}
                       {!!e.count && <span className="muted"> ×{e.count + 1}</span>}
                     </td>
-                    <td>{e.target === e.actor && e.target ? <span className="muted">self</span> : name(e.target)}</td>
-                    <td>
+                    <td data-label="Target">{e.target === e.actor && e.target ? <span className="muted">self</span> : name(e.target)}</td>
+                    <td data-label="Change">
                       <Changes of={e} />
                     </td>
-                    <td>
+                    <td data-label="Outcome">
                       <Pill kind={"outcome-" + e.outcome}>{e.outcome}</Pill>
                     </td>
-                    <td className="muted">{e.rule || e.reason || "–"}</td>
-                    <td>
+                    <td className="muted" data-label="Rule">
+                      {e.rule || e.reason || "–"}
+                    </td>
+                    <td data-label="Request">
                       <code className="request">{e.request_id?.slice(0, 8) ?? "–"}</code>
                     </td>
                   </tr>
@@ -173,7 +178,7 @@ export const Audit = () => {
       )}
       {more && (
         <p>
-          <button onClick={() => void load(list!.at(-1)!.seq)}>Show older records</button>
+          <button onClick={() => void load(all!.at(-1)!.seq)}>Show older records</button>
         </p>
       )}
     </>

@@ -18,7 +18,7 @@ export const Limits = () => {
     <>
       <Head title="Limits">What the server’s answers have told this page of its limits, in their RateLimit headers.</Head>
       <Wide label="Limits">
-        <table>
+        <table className="stacks">
           <thead>
             <tr>
               <th scope="col">Limit</th>
@@ -35,8 +35,8 @@ export const Limits = () => {
                   <th scope="row">
                     <code>{m.name}</code>
                   </th>
-                  <td className="muted">{about[m.name] ?? (m.name.startsWith("login") ? "tries to log in" : "")}</td>
-                  <td>
+                  <td className="muted" data-label="Counts">{about[m.name] ?? (m.name.startsWith("login") ? "tries to log in" : "")}</td>
+                  <td data-label="Used">
                     <span className="used">
                       <meter min={0} max={m.limit} high={m.limit * 0.7} value={used} aria-label={`${m.name}: used`} />
                       <span className="number">
@@ -44,7 +44,7 @@ export const Limits = () => {
                       </span>
                     </span>
                   </td>
-                  <td className="number">{m.full > now ? clock(m.full - now) : "now"}</td>
+                  <td className="number" data-label="Full again in">{m.full > now ? clock(m.full - now) : "now"}</td>
                 </tr>
               );
             })}

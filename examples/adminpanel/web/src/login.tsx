@@ -25,7 +25,7 @@ export const Login = () => {
       <div className="login-head">
         <Logo />
         <h1>nguard admin panel</h1>
-        <p className="muted">Live sessions, roles and records, in one small Go program.</p>
+        <p className="muted">Sessions, roles and records, live.</p>
       </div>
       {reason && !error && (
         <p className="notice" role="status">
@@ -65,7 +65,7 @@ export const Login = () => {
       </form>
       <section className="demo" aria-labelledby="demo">
         <h2 id="demo">Demo accounts</h2>
-        <div className="row">
+        <div className="accounts">
           {demo.map(([name, role]) => (
             <button
               key={role}
@@ -74,11 +74,11 @@ export const Login = () => {
                 setPassword("nguard-demo");
               }}
             >
-              {name}, {role}
+              {name} <small>{role}</small>
             </button>
           ))}
         </div>
-        <p className="muted">A button fills in the form. The terminal says which password holds.</p>
+        <p className="muted">They fill in the form. The password is in the terminal’s output.</p>
       </section>
     </main>
   );

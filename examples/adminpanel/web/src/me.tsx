@@ -20,7 +20,7 @@ export const Me = () => {
       <Head title="Me">
         {user?.name}, {user?.email}
       </Head>
-      <div className="grid">
+      <div className="columns">
         <Settings />
         <Profile />
         <Rollback />
@@ -51,7 +51,7 @@ const Settings = () => {
         </div>
       </div>
       <label className="setting">
-        Language of dates and times
+        Dates and times in
         <select value={language} onChange={(e) => save("language", { language: e.target.value as Data["language"] })}>
           {Object.entries(languages).map(([value, name]) => (
             <option key={value} value={value} lang={value}>
@@ -147,11 +147,13 @@ const Rollback = () => {
       <button disabled={isLoading} onClick={() => void attempt()}>
         Try to take another role
       </button>
-      <ol className="steps" role="status">
-        {steps.map((step, i) => (
-          <li key={i}>{step}</li>
-        ))}
-      </ol>
+      <div role="status">
+        <ol className="steps">
+          {steps.map((step, i) => (
+            <li key={i}>{step}</li>
+          ))}
+        </ol>
+      </div>
     </section>
   );
 };
@@ -183,7 +185,7 @@ const Log = () => {
     <section className="card" aria-labelledby="log">
       <h2 id="log">What happened to this session</h2>
       {events.length === 0 && <p className="muted">Nothing since this page was loaded.</p>}
-      <ol className="log">
+      <ol className="log" tabIndex={0} aria-labelledby="log">
         {events.map(({ at, text }, i) => (
           <li key={events.length - i}>
             <time className="muted number">{times.short(at)}</time> {text}

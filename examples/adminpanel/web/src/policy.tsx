@@ -170,7 +170,9 @@ const Question = ({ policies }: { policies: Policies }) => {
             </select>
           </label>
         )}
-        <button className="primary">Ask the server</button>
+        <button className="primary" disabled={!who}>
+          Ask the server
+        </button>
       </form>
       {error && <Failed>{error}</Failed>}
       <div role="status" className="verdict">

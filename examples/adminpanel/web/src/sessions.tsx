@@ -59,7 +59,7 @@ export const Sessions = ({ of }: { of: string }) => {
       {data?.sessions.length === 0 && <p className="empty card">Nobody is signed in here.</p>}
       {!!data?.sessions.length && (
         <Wide label="Sessions">
-          <table>
+          <table className="stacks">
             <thead>
               <tr>
                 <th scope="col">Device</th>
@@ -79,12 +79,16 @@ export const Sessions = ({ of }: { of: string }) => {
                     <span title={s.device}>{device(s.device)}</span> {s.current && <Pill>this session</Pill>}
                     <code className="handle">{s.id}</code>
                   </th>
-                  <td>{s.ip}</td>
-                  <td className="muted">{times.short(s.created)}</td>
-                  <td className="muted">
+                  <td data-label="Address">{s.ip}</td>
+                  <td className="muted" data-label="Started">
+                    {times.short(s.created)}
+                  </td>
+                  <td className="muted" data-label="Last seen">
                     <time title={times.full(s.lastSeen)}>{times.ago(s.lastSeen, now)}</time>
                   </td>
-                  <td className="number">{clock(s.expires - now)}</td>
+                  <td className="number" data-label="Ends in">
+                    {clock(s.expires - now)}
+                  </td>
                   <td>
                     <button
                       className="danger"

@@ -17,7 +17,7 @@ export const Users = () => {
       {error && <Failed onRetry={() => void reload()}>{error}</Failed>}
       {data && (
         <Wide label="Users">
-          <table>
+          <table className="stacks">
             <thead>
               <tr>
                 <th scope="col">Name</th>
@@ -33,20 +33,23 @@ export const Users = () => {
                   <th scope="row">
                     {p.name} {p.id === own && <Pill>you</Pill>}
                   </th>
-                  <td className="muted">{p.email}</td>
-                  <td>
+                  <td className="muted" data-label="E-mail">{p.email}</td>
+                  <td data-label="Role">
                     <RoleSelect person={p} own={p.id === own} done={reload} />
                   </td>
-                  <td>
+                  <td data-label="Sessions">
                     {p.sessions === undefined ? (
-                      <a href={"#/sessions/" + p.id}>Show</a>
+                      <a href={"#/sessions/" + p.id}>
+                        Show<span className="hidden"> the devices of {p.name}</span>
+                      </a>
                     ) : (
-                      <a href={"#/sessions/" + p.id} aria-label={`${p.sessions} sessions of ${p.name}`}>
+                      <a href={"#/sessions/" + p.id}>
                         {p.sessions === 0 ? "none" : `${p.sessions} ${p.sessions === 1 ? "device" : "devices"}`}
+                        <span className="hidden"> of {p.name}</span>
                       </a>
                     )}
                   </td>
-                  <td className="muted">
+                  <td className="muted" data-label="Last seen">
                     {p.lastSeen ? <time title={times.full(p.lastSeen)}>{times.ago(p.lastSeen, now)}</time> : "not signed in"}
                   </td>
                 </tr>
