@@ -17,6 +17,7 @@ import (
 // TestBrowser drives the panel in a real browser, on each adapter, as two people would: each in a profile of their own.
 func TestBrowser(t *testing.T) {
 	b := browse(t)
+	t.Run("accessible", func(t *testing.T) { accessible(t, b) }) // the page is the same on each
 	for _, adapter := range adapters {
 		t.Run(adapter, func(t *testing.T) {
 			for _, c := range []struct {
@@ -33,7 +34,6 @@ func TestBrowser(t *testing.T) {
 				{"ten tabs, one stream", tenTabs},
 				{"records, policy and sessions", tour},
 				{"by keyboard", keyboard},
-				{"accessible", accessible},
 				{"the console is heard", canary},
 			} {
 				t.Run(c.name, func(t *testing.T) { c.run(t, b, adapter) })
@@ -402,12 +402,12 @@ func keyboard(t *testing.T, b *chromium, adapter string) {
 // axe is the accessibility checker that npm ci puts beside the page's sources.
 const axe = "web/node_modules/axe-core/axe.min.js"
 
-func accessible(t *testing.T, b *chromium, adapter string) {
+func accessible(t *testing.T, b *chromium) {
 	source, err := os.ReadFile(axe)
 	if err != nil {
 		t.Skipf("%s is not there: run npm ci in examples/adminpanel/web", axe)
 	}
-	p := panelOn(t, adapter)
+	p := panelOn(t, "nethttp")
 	p.loggedIn("user@example.com").do("GET", "/api/users", "", 403)
 	w := b.profile(t, p.base).open("")
 	check := func(what string) {

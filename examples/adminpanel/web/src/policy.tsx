@@ -183,8 +183,7 @@ const Question = ({ policies }: { policies: Policies }) => {
             </p>
             <p className="muted">
               Decided by <code>{verdict.rule}</code>
-              {verdict.via && <>, held through {verdict.via}</>}
-              {verdict.reason && <>: {verdict.reason}</>}.
+              {verdict.via ? <>, held through {verdict.via}</> : verdict.reason && <>: {verdict.reason}</>}.
             </p>
           </>
         )}
