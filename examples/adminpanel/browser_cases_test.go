@@ -25,6 +25,7 @@ func TestBrowser(t *testing.T) {
 				run  func(t *testing.T, b *chromium, adapter string)
 			}{
 				{"a change of role is live", liveRole},
+				{"a change at another process is live", liveElsewhere},
 				{"optimistic, and back", optimistic},
 				{"logout empties other tabs", logoutEverywhere},
 				{"a revoked page signs out", revoked},
@@ -64,6 +65,28 @@ func liveRole(t *testing.T, b *chromium, adapter string) {
 		}
 	}
 	uma.until("window.sameDocument")
+}
+
+// liveElsewhere is the same over two processes, on the stores that tell of changes.
+func liveElsewhere(t *testing.T, b *chromium, adapter string) {
+	for _, name := range []string{"postgres", "redis"} {
+		t.Run(name, func(t *testing.T) {
+			back := backings[name](t)
+			one := start(t, append(back.args(""), "-adapter", adapter)...)
+			two := spawn(t, append(back.args(""), "-adapter", adapter)...)
+			uma := b.profile(t, one.base).open("#/me")
+			uma.login("user@example.com")
+			ada := two.loggedIn("admin@example.com")
+			// What is changed before the page listens it finds out by asking: this is about the moment after.
+			servicetest.Until(t, "the stream is open", func() bool { s := uma.requests("GET api/auth/events"); return len(s) > 0 && s[0].status == 200 })
+			for _, step := range []struct{ role, entry string }{{"admin", menu("Users")}, {"user", "!" + menu("Users")}, {"admin", menu("Users")}} {
+				ada.do("POST", "/api/auth/update-role", `{"userId":"3","newRole":"`+step.role+`"}`, 200)
+				if took := uma.until(step.entry); took > time.Second {
+					t.Errorf("role %s: the page at the other process shows it after %v", step.role, took)
+				}
+			}
+		})
+	}
 }
 
 func optimistic(t *testing.T, b *chromium, adapter string) {
@@ -309,9 +332,9 @@ func tenTabs(t *testing.T, b *chromium, adapter string) {
 	if took := time.Since(begun); took > 2*time.Second {
 		t.Errorf("ten tabs show the role after %v", took)
 	}
-	// When the tab that listens is closed, another one does.
+	// When the tab that listens goes elsewhere, another one does.
 	_, _, leader := streams()
-	leader.close()
+	leader.run(chromedp.Navigate("about:blank"))
 	rest := []*tab{}
 	for _, w := range tabs {
 		if w != leader {
@@ -369,6 +392,7 @@ func tour(t *testing.T, b *chromium, adapter string) {
 	ada.until(`document.querySelector("h1").textContent === "Sessions" && document.querySelectorAll("tbody tr").length === 1`)
 
 	ada.at("#/me", "Me")
+	ada.front()
 	ada.run(chromedp.SendKeys(chromedp.CSS(`input[autocomplete="name"]`), " the First"))
 	ada.press("Save name")
 	ada.until(`document.querySelector(".who strong").textContent === "Ada Admin the First"`)

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -60,9 +62,8 @@ func (b *chromium) profile(t *testing.T, base string) *profile {
 
 // tab is a page. What its console and its security policy complain of fails the test.
 type tab struct {
-	t     *testing.T
-	ctx   context.Context
-	close func()
+	t   *testing.T
+	ctx context.Context
 
 	mu       sync.Mutex
 	allowed  []string
@@ -85,12 +86,19 @@ type sent struct {
 // open opens a page of the panel and waits until it has something to show.
 func (p *profile) open(hash string) *tab {
 	p.t.Helper()
-	ctx, cancel := chromedp.NewContext(p.b.ctx, chromedp.WithExistingBrowserContext(p.id))
-	w := &tab{t: p.t, ctx: ctx, close: cancel, sent: map[network.RequestID]*sent{}, held: map[string]chan decision{}}
+	option := chromedp.WithNewBrowserContext() // which ends with this tab
+	if p.id != "" {
+		option = chromedp.WithExistingBrowserContext(p.id)
+	}
+	ctx, cancel := chromedp.NewContext(p.b.ctx, option)
+	w := &tab{t: p.t, ctx: ctx, sent: map[network.RequestID]*sent{}, held: map[string]chan decision{}}
 	if err := chromedp.Listen(ctx, w.hear); err != nil {
 		p.t.Fatal(err)
 	}
 	call(w, network.Enable, network.EnableParams{})
+	p.id = chromedp.FromContext(ctx).BrowserContextID
+	// Each page is as one that somebody looks at, however many there are.
+	call(w, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	p.t.Cleanup(func() {
 		cancel()
 		w.mu.Lock()
@@ -217,7 +225,9 @@ func call[P, R any](w *tab, command cdp.Command[P, R], params P) R {
 
 func (w *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 	w.t.Helper()
-	if err := chromedp.Do(w.ctx, actions...); err != nil {
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -225,7 +235,9 @@ func (w *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 // get runs a script in the page and returns its result, a promise's when it is there.
 func get[T any](w *tab, script string) T {
 	w.t.Helper()
-	result, err := chromedp.Run(w.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	defer cancel()
+	result, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	if err != nil {
 		w.t.Fatalf("%v: %s", err, script[:min(len(script), 300)])
 	}
@@ -288,9 +300,16 @@ func (w *tab) choose(label, value string) {
 	w.do(fmt.Sprintf(`{ const s = %s; s.value = %s; s.dispatchEvent(new Event("change", { bubbles: true })) }`, at, quoted(value)))
 }
 
+// front makes the page the one that keys go to.
+func (w *tab) front() {
+	w.t.Helper()
+	call(w, page.BringToFront, cdp.Empty{})
+}
+
 // login types the credentials of somebody and waits for the panel.
 func (w *tab) login(email string) {
 	w.t.Helper()
+	w.front()
 	w.run(
 		chromedp.SendKeys(chromedp.CSS(`input[name="email"]`), email),
 		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), demoPassword()+"\r"),

@@ -9,6 +9,13 @@
 //	go run ./examples/adminpanel -store postgres -dsn postgres://app@db.example/app
 //
 // all three are in PostgreSQL, and several processes serve the same people.
+//
+// The page is React with nguard's browser client. Its sources are in web/src; after a change there,
+//
+//	cd examples/adminpanel/web && npm ci && npm run typecheck && npm run build
+//
+// makes web/dist anew, which is kept in git. TestBrowser drives the page in the Chromium that
+// NGUARD_TEST_CHROMIUM names; NGUARD_TEST_SCREENSHOTS is a folder for pictures of it.
 package main
 
 import (

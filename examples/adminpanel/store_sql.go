@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/nguard-go/nguard/stores/sqlstore/pglisten"
 )
 
 // connections bounds those of one process. Who waits for one has the deadline of the request.
@@ -60,7 +62,16 @@ func openPostgres(ctx context.Context, o options) (*place, error) {
 		return nil, err
 	}
 	p := newPlace(db)
-	_, err = p.keepSessions(ctx)
+	sessions, err := p.keepSessions(ctx)
+	if err != nil {
+		return p.opened(err)
+	}
+	// Open pages learn at once what another process has changed.
+	heard, err := pglisten.New(sessions, o.dsn)
+	if err == nil {
+		p.sessions = heard
+		err = heard.Install(ctx, db.DB)
+	}
 	return p.opened(err)
 }
 

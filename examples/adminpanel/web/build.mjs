@@ -10,8 +10,10 @@ const client = here("../../../adapters/browser/src/");
 
 const { outputFiles } = await build({
   absWorkingDir: here("."),
-  entryPoints: { app: "src/main.tsx" },
+  entryPoints: { app: "src/main.tsx", libraries: "src/libraries.ts" },
   entryNames: "[name]-[hash]",
+  chunkNames: "react-[hash]",
+  splitting: true,
   outdir: "dist/assets",
   bundle: true,
   minify: true,
@@ -37,8 +39,9 @@ let page = readFileSync(here("src/index.html"), "utf8");
 let compressed = 0;
 for (const { path, contents } of outputFiles) {
   const name = basename(path);
+  if (name.startsWith("libraries-")) continue; // it only says what goes into the shared file
   writeFileSync(here("dist/assets/" + name), contents);
-  page = page.replace(name.endsWith(".js") ? "app.js" : "app.css", name);
+  page = page.replace(name.replace(/-[A-Z0-9]+/, ""), name);
   const size = gzipSync(contents, { level: 9 }).length;
   compressed += size;
   console.log(`${name}: ${contents.length} bytes, ${size} compressed`);
