@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/nguard-go/nguard/audit"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy"
+	"github.com/nguard-go/nguard/policy/ratelimit"
 )
 
 // The roles, from the lowest to the highest, and what they may do.
@@ -65,11 +67,13 @@ func address(s string) error {
 
 // app is the running program, whatever the web framework.
 type app struct {
-	guard *nguard.Guard
-	users *users
-	audit *audit.SQL
-	place *place
-	log   *slog.Logger
+	guard  *nguard.Guard
+	model  *policy.Model
+	users  *users
+	audit  *audit.SQL
+	bursts nguard.Limiter
+	place  *place
+	log    *slog.Logger
 }
 
 // open connects to what -store names and builds the guard. With a SQL store, people, sessions and records
@@ -100,15 +104,17 @@ func (a *app) build(ctx context.Context, o options) (err error) {
 	if err := a.audit.Migrate(ctx); err != nil {
 		return fmt.Errorf("%s: records: %w", a.place.people.where, err)
 	}
-	model, err := policy.NewModel(roles)
-	if err != nil {
+	if a.model, err = policy.NewModel(roles); err != nil {
+		return err
+	}
+	if a.bursts, err = ratelimit.New(ratelimit.PerUser("burst", 5, 5*time.Second)); err != nil {
 		return err
 	}
 	a.guard, err = nguard.New(nguard.Config{
 		Store:  a.place.sessions,
 		Waive:  a.place.waive,
 		Users:  a.users,
-		Roles:  model,
+		Roles:  a.model,
 		Fields: fields,
 		Audit:  a.audit,
 		Limits: a.place.limits,

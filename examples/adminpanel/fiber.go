@@ -22,17 +22,22 @@ func onFiber(a *app) server {
 		ErrorHandler:                 fiberguard.ErrorHandler(fiber.DefaultErrorHandler),
 		DisablePreParseMultipartForm: true,
 	})
-	r.Use(recover.New(), fiberguard.Sessions(a.guard), fiberguard.Endpoints(a.guard))
-	r.Get("/", func(c *fiber.Ctx) error {
-		for name, value := range pageHeaders {
-			c.Set(name, value)
+	r.Use(recover.New())
+	// The page itself stands before the sessions: it needs none, and loads while the store is away.
+	for path, file := range site() {
+		r.Get(path, func(c *fiber.Ctx) error {
+			status, body := file.answer(func(name string) string { return c.Get(name) }, c.Set)
+			return c.Status(status).Send(body)
+		})
+	}
+	r.Use(fiberguard.Sessions(a.guard), fiberguard.Endpoints(a.guard))
+	for _, route := range a.routes() {
+		chain := []fiber.Handler{handleFiber(route.do)}
+		if route.need != nil {
+			chain = []fiber.Handler{fiberguard.Require(a.guard, route.need), handleFiber(route.do)}
 		}
-		return c.SendString(page(string(c.Request().Host())))
-	})
-	r.Get("/healthz", handleFiber(a.healthz))
-	r.Post("/api/visits", handleFiber(a.visit))
-	r.Get("/api/users", fiberguard.Require(a.guard, ReadUsers), handleFiber(a.listUsers))
-	r.Get("/api/audit", fiberguard.Require(a.guard, ReadAudit), handleFiber(a.listAudit))
+		r.Add(route.method, route.path, chain...)
+	}
 	return fiberServer{r}
 }
 

@@ -12,17 +12,23 @@ import (
 func onGin(a *app) server {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.Use(gin.Recovery(), ginguard.Sessions(a.guard), ginguard.Endpoints(a.guard))
-	r.GET("/", func(c *gin.Context) {
-		for name, value := range pageHeaders {
-			c.Header(name, value)
+	r.Use(gin.Recovery())
+	// The page itself stands before the sessions: it needs none, and loads while the store is away.
+	for path, file := range site() {
+		r.GET(path, func(c *gin.Context) {
+			status, body := file.answer(c.GetHeader, c.Header)
+			c.Status(status)
+			_, _ = c.Writer.Write(body) // the reader may have left
+		})
+	}
+	r.Use(ginguard.Sessions(a.guard), ginguard.Endpoints(a.guard))
+	for _, route := range a.routes() {
+		chain := gin.HandlersChain{handleGin(route.do)}
+		if route.need != nil {
+			chain = gin.HandlersChain{ginguard.Require(a.guard, route.need), handleGin(route.do)}
 		}
-		c.String(http.StatusOK, "%s", page(c.Request.Host))
-	})
-	r.GET("/healthz", handleGin(a.healthz))
-	r.POST("/api/visits", handleGin(a.visit))
-	r.GET("/api/users", ginguard.Require(a.guard, ReadUsers), handleGin(a.listUsers))
-	r.GET("/api/audit", ginguard.Require(a.guard, ReadAudit), handleGin(a.listAudit))
+		r.Handle(route.method, route.path, chain...)
+	}
 	return httpServer(a, r)
 }
 

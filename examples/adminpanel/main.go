@@ -9,6 +9,13 @@
 //	go run ./examples/adminpanel -store postgres -dsn postgres://app@db.example/app
 //
 // all three are in PostgreSQL, and several processes serve the same people.
+//
+// The page is React with nguard's browser client. Its sources are in web/src; after a change there,
+//
+//	cd examples/adminpanel/web && npm ci && npm run typecheck && npm run build
+//
+// makes web/dist anew, which is kept in git. TestBrowser drives the page in the Chromium that
+// NGUARD_TEST_CHROMIUM names; NGUARD_TEST_SCREENSHOTS is a folder for pictures of it.
 package main
 
 import (
@@ -128,15 +135,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// greet says what to open, who can log in, and what to try first.
 func greet(w io.Writer, o options, where, addr string) {
-	if host, port, err := net.SplitHostPort(o.addr); err == nil && port != "0" {
-		addr = net.JoinHostPort(host, port)
-	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "nguard admin panel: open http://%s\n\nDemo accounts, password %s:\n", addr, shownPassword())
+	fmt.Fprintf(&b, "nguard admin panel: open http://%s\n\nLog in as one of these, password %s:\n", toOpen(o.addr, addr), shownPassword())
 	for _, p := range demoPeople {
 		fmt.Fprintf(&b, "  %-22s %s\n", p.Email, p.Role)
 	}
+	fmt.Fprint(&b, "\nTo see it live, log in as admin@example.com in one window and as user@example.com in a\n"+
+		"private one. Change the user's role under Users, and look at the other window.\n")
 	fmt.Fprintf(&b, "\nSessions in %s. Press Ctrl-C to stop.\n", where)
 	fmt.Fprint(w, b.String())
+}
+
+// toOpen is the address for a browser on this machine: asked is that of -addr, got the one that is listened on.
+func toOpen(asked, got string) string {
+	host, port, err := net.SplitHostPort(asked)
+	if err != nil {
+		return got
+	}
+	if _, actual, err := net.SplitHostPort(got); err == nil {
+		port = actual // also where a free one or one by name was asked for
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost" // all addresses of the machine are none that can be opened
+	}
+	return net.JoinHostPort(host, port)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
@@ -11,17 +10,27 @@ import (
 // netHTTP is the program on net/http.
 func netHTTP(a *app) server {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		for name, value := range pageHeaders {
-			w.Header().Set(name, value)
+	for _, r := range a.routes() {
+		h := http.Handler(handle(r.do))
+		if r.need != nil {
+			h = httpguard.Require(a.guard, r.need)(h)
 		}
-		_, _ = io.WriteString(w, page(r.Host)) // the reader may have left
-	})
-	mux.HandleFunc("GET /healthz", handle(a.healthz))
-	mux.HandleFunc("POST /api/visits", handle(a.visit))
-	mux.Handle("GET /api/users", httpguard.Require(a.guard, ReadUsers)(handle(a.listUsers)))
-	mux.Handle("GET /api/audit", httpguard.Require(a.guard, ReadAudit)(handle(a.listAudit)))
-	return httpServer(a, httpguard.Sessions(a.guard)(httpguard.Endpoints(a.guard)(mux)))
+		mux.Handle(r.method+" "+r.path, h)
+	}
+	// The page itself stands outside: it needs no session, and loads while the store is away.
+	outer := http.NewServeMux()
+	for path, file := range site() {
+		if path == "/" {
+			path = "/{$}"
+		}
+		outer.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			status, body := file.answer(r.Header.Get, w.Header().Set)
+			w.WriteHeader(status)
+			_, _ = w.Write(body) // the reader may have left
+		})
+	}
+	outer.Handle("/", httpguard.Sessions(a.guard)(httpguard.Endpoints(a.guard)(mux)))
+	return httpServer(a, outer)
 }
 
 // handle is a native handler for an action.

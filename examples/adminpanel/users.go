@@ -136,19 +136,19 @@ func (u *users) User(ctx context.Context, id string) (nguard.User, error) {
 }
 
 // all returns everybody, for the panel.
-func (u *users) all(ctx context.Context) ([]map[string]string, error) {
-	rows, err := u.db.QueryContext(ctx, `SELECT id, name, email, role FROM adminpanel_users ORDER BY id`)
+func (u *users) all(ctx context.Context) ([]*row, error) {
+	rows, err := u.db.QueryContext(ctx, `SELECT id, name, email, role, disabled FROM adminpanel_users ORDER BY id`)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	defer rows.Close()
-	list := []map[string]string{}
+	list := []*row{}
 	for rows.Next() {
-		var id, name, email, role string
-		if err := rows.Scan(&id, &name, &email, &role); err != nil {
+		p := &row{}
+		if err := rows.Scan(&p.ID, &p.Name, &p.Email, &p.Role, &p.disabled); err != nil {
 			return nil, unavailable(err)
 		}
-		list = append(list, map[string]string{"id": id, "name": name, "email": email, "role": role})
+		list = append(list, p)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, unavailable(err)
