@@ -147,9 +147,9 @@ func logoutEverywhere(t *testing.T, b *chromium, adapter string) {
 	two.allow("status of 401")
 	three.allow("status of 401")
 	one.press("Sign out")
-	one.signedOut("You are signed out.")
-	two.signedOut("")
-	three.signedOut("")
+	one.untilSignedOut("You are signed out.")
+	two.untilSignedOut("")
+	three.untilSignedOut("")
 }
 
 func revoked(t *testing.T, b *chromium, adapter string) {
@@ -175,11 +175,6 @@ func revoked(t *testing.T, b *chromium, adapter string) {
 	ada.do(`document.querySelector("tbody tr button").click()`) // the newest is above
 	phone.untilSignedOut("the session was ended from elsewhere")
 	uma.until(`document.querySelector("nav")`)
-}
-
-func (w *tab) untilSignedOut(reason string) time.Duration {
-	w.t.Helper()
-	return w.until(`document.querySelector('input[name="password"]') && ` + shows(reason))
 }
 
 func patient(t *testing.T, b *chromium, adapter string) {

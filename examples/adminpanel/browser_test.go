@@ -265,7 +265,7 @@ func (w *tab) until(expression string) time.Duration {
 	return 0
 }
 
-// text is an expression that says whether the page shows words.
+// shows is an expression that says whether the page shows words.
 func shows(words string) string {
 	return fmt.Sprintf("document.body.innerText.includes(%s)", quoted(words))
 }
@@ -317,10 +317,10 @@ func (w *tab) login(email string) {
 	w.until(`document.querySelector("nav")`)
 }
 
-// signedOut waits for the login, with the reason in words.
-func (w *tab) signedOut(reason string) {
+// untilSignedOut waits for the login, with the reason in words.
+func (w *tab) untilSignedOut(reason string) time.Duration {
 	w.t.Helper()
-	w.until(`document.querySelector('input[name="password"]') && ` + shows(reason))
+	return w.until(`document.querySelector('input[name="password"]') && ` + shows(reason))
 }
 
 // at goes to a page of the panel.
