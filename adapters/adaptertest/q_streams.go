@@ -3,6 +3,7 @@ package adaptertest
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -318,7 +319,9 @@ func liveOnlyReads(t *testing.T, k *kit) {
 		again, _ := b.listens()
 		again.beat()
 		calls := s.took()
-		if calls["touch"]+calls["replace"]+calls["delete"]+calls["create"] != 0 || calls["load"] != 2 {
+		// Where sessions cannot be looked for, the stream looks by its token.
+		byToken := slices.Contains(waived(w.back.store), nguard.ListsSessions)
+		if calls["touch"]+calls["replace"]+calls["delete"]+calls["create"] != 0 || (calls["load"] != 2 && !byToken) {
 			t.Errorf("store calls: %v", calls)
 		}
 		if now := w.devices("user")[0].LastSeen(); !now.Equal(seen) {
@@ -476,6 +479,9 @@ func liveLeavesNothing(t *testing.T, k *kit) {
 		eventually(t, "all have left", func() bool { return w.guard.OpenStreams() == 0 })
 		b.client.CloseIdleConnections()
 		w.server.Close() // fasthttp keeps idle workers
+		if w.back.db != nil {
+			w.back.db.SetMaxIdleConns(0) // and some drivers a goroutine for each connection of the pool
+		}
 		eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 	}, streams(time.Minute, 20*time.Millisecond), func(c *nguard.Config) { c.Streams.PerUser = 30 })
 }
