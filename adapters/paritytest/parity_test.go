@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -44,7 +45,14 @@ func TestParity(t *testing.T) {
 			t.Run(a.name+"/"+b.name, func(t *testing.T) {
 				h := a.harness
 				h.Open, h.Limits = b.open, nethttptest.Limits
-				adaptertest.Run(t, h, a.options...)
+				options := a.options
+				if i > 0 && j > 0 {
+					// Every rule is asked of each adapter in memory, and of SQLite through net/http: here those in which both
+					// could have a part, which are the promises and the races, failures and references of the checklist.
+					options = append(slices.Clone(options), adaptertest.Only("story", "P", "B", "G", "K", "N"),
+						adaptertest.Skip("P5 three tabs for eight hours", "not for this backing: the simulated days are about the engine"))
+				}
+				adaptertest.Run(t, h, options...)
 			})
 		}
 	}
