@@ -40,25 +40,9 @@ func call(ctx context.Context, s nguard.Sink, e nguard.Event) (err error) {
 
 var errNoSink = errors.New("there is no sink inside")
 
-// ability looks for T along the chain of Unwrap, as the guard does.
-func ability[T any](v any) (T, bool) {
-	for v != nil {
-		if t, ok := v.(T); ok {
-			return t, true
-		}
-		u, ok := v.(interface{ Unwrap() any })
-		if !ok {
-			break
-		}
-		v = u.Unwrap()
-	}
-	var zero T
-	return zero, false
-}
-
 // drain drains v if it can hold records back.
 func drain(ctx context.Context, v any) error {
-	if d, ok := ability[nguard.Drainer](v); ok {
+	if d, ok := nguard.Ability[nguard.Drainer](v); ok {
 		return d.Drain(ctx)
 	}
 	return nil

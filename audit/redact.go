@@ -192,7 +192,7 @@ func maskEmailsIn(v any) any {
 
 // databaseOf returns the database whose transactions s joins, or nil.
 func databaseOf(s nguard.Sink) *sql.DB {
-	if t, ok := ability[nguard.Transactional](s); ok {
+	if t, ok := nguard.Ability[nguard.Transactional](s); ok {
 		return t.Database()
 	}
 	return nil

@@ -37,7 +37,7 @@ const (
 
 // fit makes the codec carry the tokens of s, if they live in the cookie.
 func (c *cookieCodec) fit(s Store) error {
-	own, ok := find[CookieStore](s)
+	own, ok := Ability[CookieStore](s)
 	if !ok {
 		return nil
 	}

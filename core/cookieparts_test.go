@@ -114,7 +114,7 @@ func FuzzCookieParts(f *testing.F) {
 		pairs := make([]string, len(values))
 		for i, v := range values {
 			if v != strings.Trim(v, " \t") || strings.Contains(v, ";") {
-				t.Skip("another line than it looks")
+				return // another line than it looks
 			}
 			pairs[i] = c.parts[i] + "=" + v
 		}

@@ -36,8 +36,8 @@ const lookAtOnce = 32
 
 func newHub(g *Guard, bounds Streams) *hub {
 	h := &hub{g: g, bounds: bounds, looks: make(chan struct{}, lookAtOnce), ended: make(chan struct{}), byOwner: map[string]map[*stream]struct{}{}}
-	h.watcher, _ = find[Watcher](g.store)
-	if p, ok := find[Partial](g.store); ok {
+	h.watcher, _ = Ability[Watcher](g.store)
+	if p, ok := Ability[Partial](g.store); ok {
 		h.byToken = slices.Contains(p.Lacks(), ListsSessions)
 	}
 	return h

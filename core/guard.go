@@ -122,17 +122,17 @@ func New(c Config) (*Guard, error) {
 		return nil, errors.New("nguard: Config.Store is missing: give memstore.New(), or sqlstore.New(db, ...)")
 	}
 	var ok bool
-	if g.epochs, ok = find[Epochs](c.Store); !ok {
+	if g.epochs, ok = Ability[Epochs](c.Store); !ok {
 		return nil, errors.New("nguard: Config.Store has no epochs, so that no change of a user would reach their sessions: use a store that implements Epochs")
 	}
-	if g.lister, ok = find[Lister](c.Store); !ok {
+	if g.lister, ok = Ability[Lister](c.Store); !ok {
 		return nil, errors.New("nguard: Config.Store cannot list sessions: use a store that implements Lister")
 	}
 	if err := checkWaived(c.Store, c.Waive); err != nil {
 		return nil, err
 	}
-	g.sweeper, _ = find[Sweeper](c.Store)
-	g.tx, _ = find[Transactor](c.Store)
+	g.sweeper, _ = Ability[Sweeper](c.Store)
+	g.tx, _ = Ability[Transactor](c.Store)
 	g.auth, _ = c.Users.(Authenticator)
 	g.updater, _ = c.Users.(UserUpdater)
 	if db := database(c.Store); g.tx != nil && db != nil {
@@ -312,7 +312,7 @@ func (g *Guard) Shutdown(ctx context.Context) error {
 	last := make(chan error, 1) // on a goroutine that can be left behind: a sink may hang
 	go func() {
 		err := g.write(ctx, Event{Name: EventShutdown, Outcome: Success, Class: ClassSystem, ID: newEventID(), Time: g.now().UTC(), Namespace: g.ns})
-		if d, ok := find[Drainer](g.sink); ok && held == nil && err == nil {
+		if d, ok := Ability[Drainer](g.sink); ok && held == nil && err == nil {
 			err = g.guarded(ctx, "sink.drain", func() error { return d.Drain(ctx) })
 		}
 		last <- err

@@ -13,7 +13,7 @@ import (
 // and those without one were never issued; otherwise it is the other way round.
 func Keyed(b Backend) Store {
 	k := &keyed{b: b}
-	k.router, _ = find[Router](b)
+	k.router, _ = Ability[Router](b)
 	if l, ok := b.(RowLister); ok {
 		return &keyedLister{k, l}
 	}

@@ -292,7 +292,7 @@ func invisible(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode
 // forgive resets the account's delay after a success. That of the network stays: own logins between
 // guesses gain nothing (checklist I10).
 func (g *Guard) forgive(ctx context.Context, c Caller) {
-	reset, ok := find[Resetter](g.limits.Login)
+	reset, ok := Ability[Resetter](g.limits.Login)
 	if !ok {
 		return
 	}

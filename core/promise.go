@@ -35,7 +35,7 @@ type Partial interface {
 
 // checkWaived refuses a store that lacks what is not waived.
 func checkWaived(s Store, waived []Promise) error {
-	p, ok := find[Partial](s)
+	p, ok := Ability[Partial](s)
 	if !ok {
 		return nil
 	}

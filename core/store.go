@@ -223,6 +223,23 @@ type Epochs interface {
 // Bump is a set of changes to an [Epoch], made in one atomic step.
 type Bump uint8
 
+// Apply returns the epoch after b.
+func (b Bump) Apply(e Epoch) Epoch {
+	if b&BumpChange != 0 {
+		e.Change++
+	}
+	if b&BumpRevoke != 0 {
+		e.Revoke++
+	}
+	if b&BumpOpen != 0 {
+		e.Open++
+	}
+	if b&BumpClose != 0 {
+		e.Open = max(0, e.Open-1)
+	}
+	return e
+}
+
 // The changes. Each moves its member by one; Open never falls below 0. That a Revoke is one further than
 // another tells that nobody else has revoked in between.
 const (
@@ -276,8 +293,9 @@ type Transactor interface {
 // unwrapper is implemented by decorators, so that wrapping hides no ability.
 type unwrapper interface{ Unwrap() any }
 
-// find looks for an optional ability along the chain of Unwrap.
-func find[T any](v any) (T, bool) {
+// Ability looks for an optional ability of a store, a sink or a limiter: v itself, then what Unwrap returns, and so on.
+// That is how a guard finds [Epochs], [Lister] and the others behind decorators. Of nil it finds none.
+func Ability[T any](v any) (T, bool) {
 	for v != nil {
 		if t, ok := v.(T); ok {
 			return t, true

@@ -9,41 +9,53 @@ import (
 
 // turns lets requests of one process that have collided on one session go one after the other. It only
 // saves work: of n that retry at once, one would win each round. Correctness comes from the compare
-// and swap, so a turn is taken after the first collision only, waits a bounded time, and is given up
-// for whoever holds it too long, such as a function of the program that blocks (ASVS 15.4.4).
+// and swap, so a turn is taken after the first collision only, and whoever holds it too long, such as a
+// function of the program that blocks, is overtaken (ASVS 15.4.4).
 type turns struct {
 	mu sync.Mutex
 	m  map[string]*turn
 }
 
+// turn is free while its channel is empty. Who waits to send into it is served in order.
 type turn struct {
-	free  chan struct{}
-	users int
-	given atomic.Int64 // how often it was taken
+	free   chan struct{}
+	holder atomic.Pointer[hold]
+	users  int
 }
 
-// turnWait is how long one holder is waited for. While turns change hands the wait goes on: of many in
-// the queue of a slow store, those who left it would all write at once, and starve each other.
+// hold is one holding of a turn; only its identity counts, so it must not be of size zero.
+type hold struct{ _ byte }
+
+// turnWait is how long one holder is waited for. It is overtaken by one of those who wait, and the others wait for
+// that one: on a slow store, all who left the queue would write at once, and starve each other.
 const turnWait = 250 * time.Millisecond
 
-func (t *turn) wait(ctx context.Context) (held bool) {
+// wait returns the holding, or nil when ctx ends first.
+func (t *turn) wait(ctx context.Context) *hold {
+	own := new(hold)
 	timer := time.NewTimer(turnWait)
 	defer timer.Stop()
-	for given := t.given.Load(); ; {
+	for {
+		seen := t.holder.Load()
 		select {
 		case t.free <- struct{}{}:
-			t.given.Add(1)
-			return true
+			t.holder.Store(own)
+			return own
 		case <-timer.C:
-			now := t.given.Load()
-			if now == given {
-				return false
+			if seen != nil && t.holder.CompareAndSwap(seen, own) {
+				return own // in the place of seen, whose give is without effect from now on
 			}
-			given = now
 			timer.Reset(turnWait)
 		case <-ctx.Done():
-			return false
+			return nil
 		}
+	}
+}
+
+// give gives the turn back, unless own was overtaken.
+func (t *turn) give(own *hold) {
+	if own != nil && t.holder.CompareAndSwap(own, nil) {
+		<-t.free
 	}
 }
 
@@ -69,9 +81,7 @@ func (t *turns) take(ctx context.Context, key string) (back func()) {
 	t.mu.Unlock()
 	held := own.wait(ctx)
 	return func() {
-		if held {
-			<-own.free
-		}
+		own.give(held)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if own.users--; own.users == 0 {

@@ -39,7 +39,7 @@ func TxOf(ctx context.Context, db *sql.DB) (*sql.Tx, bool) {
 
 // database returns the handle that v lives in, along its chain of Unwrap, or nil.
 func database(v any) *sql.DB {
-	if t, ok := find[Transactional](v); ok {
+	if t, ok := Ability[Transactional](v); ok {
 		return t.Database()
 	}
 	return nil

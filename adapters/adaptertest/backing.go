@@ -144,7 +144,7 @@ func Elsewhere(t testing.TB, name string, store nguard.Store, again func(t testi
 
 // waived are the promises that a store lacks, for Config.Waive.
 func waived(s nguard.Store) []nguard.Promise {
-	if p, ok := able[nguard.Partial](s); ok {
+	if p, ok := nguard.Ability[nguard.Partial](s); ok {
 		return p.Lacks()
 	}
 	return nil

@@ -119,24 +119,9 @@ func (k *kit) eachFaulty(t *testing.T, fn func(t *testing.T, w *world, f *faults
 
 // ability finds a part along the chain of Unwrap, as the guard does.
 func ability[T any](v any) T {
-	t, ok := able[T](v)
+	t, ok := nguard.Ability[T](v)
 	if !ok {
 		panic(fmt.Sprintf("no %T", *new(T)))
 	}
 	return t
-}
-
-// able is ability, for what may be missing.
-func able[T any](v any) (T, bool) {
-	for v != nil {
-		if t, ok := v.(T); ok {
-			return t, true
-		}
-		u, ok := v.(interface{ Unwrap() any })
-		if !ok {
-			break
-		}
-		v = u.Unwrap()
-	}
-	return *new(T), false
 }

@@ -25,7 +25,7 @@ func lostThousand(t *testing.T, k *kit) {
 		b := w.loggedIn("user")
 		id := b.token()
 		var seen [1001]atomic.Int32
-		crowd(20, 1000, func(int) { // as many as the peers were measured with
+		crowd(64, 1000, func(int) {
 			a, err := b.try("POST", "/api/visits", "")
 			if err != nil || a.status != 200 {
 				t.Errorf("increment: status %d, error %v, body %s", a.status, err, a.raw)

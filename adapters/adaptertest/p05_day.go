@@ -14,7 +14,7 @@ import (
 
 // The simulation of promise P5.
 var eightHours = []rule{
-	{"P5 three tabs for eight hours", "Three tabs with one cookie jar use a service for eight hours: requests overlap, replies arrive in any order, and one in a hundred is lost on the way. No honest session ends by it; and at the end of the day an old token that a thief has kept ends the session.", threeTabs},
+	{"a day: three tabs for eight hours", "Three tabs with one cookie jar use a service for eight hours: requests overlap, replies arrive in any order, and one in a hundred is lost on the way. No honest session ends by it; and at the end of the day an old token that a thief has kept ends the session.", threeTabs},
 }
 
 // day is a discrete simulation: what happens is kept in the order of time.

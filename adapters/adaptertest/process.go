@@ -29,13 +29,13 @@ func (b *browser) via(w *world) *browser {
 // oneDatabase reports whether people live in the database of the sessions, so that a change of both is one
 // transaction.
 func (b backing) oneDatabase() bool {
-	u, ok := able[nguard.Transactional](b.users)
+	u, ok := nguard.Ability[nguard.Transactional](b.users)
 	return ok && b.db != nil && u.Database() == b.db
 }
 
 // bySQL reports whether SQL made the backing, so that its tables are known, and what they are like.
 func (b backing) bySQL() bool {
-	u, ok := able[*sqlUsers](b.users)
+	u, ok := nguard.Ability[*sqlUsers](b.users)
 	return ok && u.kind.name == sqlite.name && b.oneDatabase()
 }
 
@@ -51,7 +51,7 @@ func (b backing) onlySQL(t testing.TB) {
 // package sqlstore in SQLite.
 func (b backing) onlySQLite(t testing.TB) {
 	t.Helper()
-	if _, ok := able[*sqlstore.Store](b.store); ok && b.db != nil {
+	if _, ok := nguard.Ability[*sqlstore.Store](b.store); ok && b.db != nil {
 		var version string
 		if err := b.db.QueryRow("SELECT sqlite_version()").Scan(&version); err == nil {
 			return
@@ -67,7 +67,7 @@ func (b backing) sweeps() bool {
 	if f, ok := store.(*faultyStore); ok {
 		store = f.Store // which would answer for every store
 	}
-	_, ok := able[nguard.Sweeper](store)
+	_, ok := nguard.Ability[nguard.Sweeper](store)
 	return ok
 }
 

@@ -183,7 +183,7 @@ func liveElsewhere(t *testing.T, k *kit) {
 
 func liveHeard(t *testing.T, k *kit) {
 	k.each(t, func(t *testing.T, w *world) {
-		if _, ok := able[nguard.Watcher](w.back.store); !ok {
+		if _, ok := nguard.Ability[nguard.Watcher](w.back.store); !ok {
 			t.Skip("not for this backing: its store does not tell of changes")
 		}
 		second := another(t, w)

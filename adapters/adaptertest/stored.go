@@ -90,13 +90,13 @@ func difference(before, after string) string {
 
 // routed reports whether the store's tokens carry the route of their owner.
 func (w *world) routed() bool {
-	_, ok := able[nguard.Router](w.back.store)
+	_, ok := nguard.Ability[nguard.Router](w.back.store)
 	return ok
 }
 
 // sweepIfAble sweeps a store that can.
 func sweepIfAble(ctx context.Context, s nguard.Store, now time.Time, n int) (int, error) {
-	if sweeper, ok := able[nguard.Sweeper](s); ok {
+	if sweeper, ok := nguard.Ability[nguard.Sweeper](s); ok {
 		return sweeper.Sweep(ctx, now, n)
 	}
 	return 0, nil

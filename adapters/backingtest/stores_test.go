@@ -30,8 +30,7 @@ func TestBackings(t *testing.T) {
 		t.Run(b.name, func(t *testing.T) {
 			h := nethttptest.Harness()
 			h.Open = b.open
-			adaptertest.Run(t, h, adaptertest.Only("story", "P", "B", "G", "K", "N", "O", "live"),
-				adaptertest.Skip("P5 three tabs for eight hours", "not for this backing: the simulated days are about the engine, and paritytest has them"))
+			adaptertest.Run(t, h, adaptertest.Only("story", "P", "B", "G", "K", "N", "O", "live"))
 		})
 	}
 }

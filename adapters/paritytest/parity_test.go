@@ -49,8 +49,7 @@ func TestParity(t *testing.T) {
 				if i > 0 && j > 0 {
 					// Every rule is asked of each adapter in memory, and of SQLite through net/http: here those in which both
 					// could have a part, which are the promises and the races, failures and references of the checklist.
-					options = append(slices.Clone(options), adaptertest.Only("story", "P", "B", "G", "K", "N"),
-						adaptertest.Skip("P5 three tabs for eight hours", "not for this backing: the simulated days are about the engine"))
+					options = append(slices.Clone(options), adaptertest.Only("story", "P", "B", "G", "K", "N"))
 				}
 				adaptertest.Run(t, h, options...)
 			})

@@ -424,7 +424,7 @@ const axe = "web/node_modules/axe-core/axe.min.js"
 func accessible(t *testing.T, b *chromium) {
 	source, err := os.ReadFile(axe)
 	if err != nil {
-		t.Skipf("%s is not there: run npm ci in examples/adminpanel/web", axe)
+		t.Fatalf("%s is not there: run npm ci in examples/adminpanel/web", axe)
 	}
 	p := panelOn(t, "nethttp")
 	p.loggedIn("user@example.com").do("GET", "/api/users", "", 403)

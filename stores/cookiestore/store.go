@@ -80,7 +80,7 @@ func New(c Config) (*Store, error) {
 	if c.Recheck < time.Second {
 		return nil, errors.New("cookiestore: Config.Recheck: use a second or more, or 0 for a minute")
 	}
-	if _, ok := find[nguard.CookieStore](c.Companion); ok {
+	if _, ok := nguard.Ability[nguard.CookieStore](c.Companion); ok {
 		return nil, errors.New("cookiestore: Config.Companion keeps sessions in cookies itself: give a store that keeps rows, or nil")
 	}
 	p := forRow
@@ -117,7 +117,7 @@ func (s *Store) Lacks() []nguard.Promise {
 	if s.inner == nil {
 		return append(lacks, nguard.ReachesAll, nguard.CatchesThieves, nguard.StaysDead, nguard.ListsSessions, nguard.CapsSessions)
 	}
-	if p, ok := find[nguard.Partial](s.inner); ok {
+	if p, ok := nguard.Ability[nguard.Partial](s.inner); ok {
 		for _, lack := range p.Lacks() {
 			if !slices.Contains(lacks, lack) {
 				lacks = append(lacks, lack)
@@ -125,22 +125,6 @@ func (s *Store) Lacks() []nguard.Promise {
 		}
 	}
 	return lacks
-}
-
-// find looks for an ability as the guard does.
-func find[T any](v any) (T, bool) {
-	for v != nil {
-		if t, ok := v.(T); ok {
-			return t, true
-		}
-		u, ok := v.(interface{ Unwrap() any })
-		if !ok {
-			break
-		}
-		v = u.Unwrap()
-	}
-	var zero T
-	return zero, false
 }
 
 // Create makes a row and seals the session together with the row's token. See [nguard.Store].

@@ -97,19 +97,7 @@ func (b *rows) Bump(ctx context.Context, name string, bits nguard.Bump) (nguard.
 		o = newOwner(name, began)
 		sh.m[name] = o
 	}
-	e := *o.epoch.Load()
-	if bits&nguard.BumpChange != 0 {
-		e.Change++
-	}
-	if bits&nguard.BumpRevoke != 0 {
-		e.Revoke++
-	}
-	if bits&nguard.BumpOpen != 0 {
-		e.Open++
-	}
-	if bits&nguard.BumpClose != 0 {
-		e.Open = max(0, e.Open-1)
-	}
+	e := bits.Apply(*o.epoch.Load())
 	o.epoch.Store(&e)
 	o.bumped = time.Now().UnixNano()
 	sh.plan(o)

@@ -57,18 +57,7 @@ func (b *rows) Bump(ctx context.Context, owner string, bits nguard.Bump) (nguard
 }
 
 func (e epoch) bump(bits nguard.Bump, now time.Time) epoch {
-	if bits&nguard.BumpChange != 0 {
-		e.Change++
-	}
-	if bits&nguard.BumpRevoke != 0 {
-		e.Revoke++
-	}
-	if bits&nguard.BumpOpen != 0 {
-		e.Open++
-	}
-	if bits&nguard.BumpClose != 0 {
-		e.Open = max(0, e.Open-1)
-	}
+	e.Epoch = bits.Apply(e.Epoch)
 	e.bumped = now.UTC().Round(0)
 	e.until = latest(e.until, e.bumped.Add(nguard.KeepEpoch))
 	return e

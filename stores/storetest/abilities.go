@@ -2,25 +2,9 @@ package storetest
 
 import nguard "github.com/nguard-go/nguard/core"
 
-// find looks for an ability as the guard does: the store itself, then what Unwrap returns.
-func find[T any](v any) (T, bool) {
-	for v != nil {
-		if t, ok := v.(T); ok {
-			return t, true
-		}
-		u, ok := v.(interface{ Unwrap() any })
-		if !ok {
-			break
-		}
-		v = u.Unwrap()
-	}
-	var zero T
-	return zero, false
-}
-
 func (k *kit) epochs() nguard.Epochs {
 	k.Helper()
-	e, ok := find[nguard.Epochs](k.Store)
+	e, ok := nguard.Ability[nguard.Epochs](k.Store)
 	if !ok {
 		k.Fatal("the store offers no nguard.Epochs, which a guard needs")
 	}
@@ -41,7 +25,7 @@ func (k *kit) transactor() nguard.Transactor {
 
 func need[T any](k *kit, name string) T {
 	k.Helper()
-	t, ok := find[T](k.Store)
+	t, ok := nguard.Ability[T](k.Store)
 	if !ok {
 		k.Skip("the store offers no " + name)
 	}

@@ -32,17 +32,17 @@ var contexts = []rule{
 			k.is(err, nguard.ErrUnavailable)
 			_, err = k.epochs().Bump(ctx, "ada", nguard.BumpRevoke)
 			k.is(err, nguard.ErrUnavailable)
-			if l, ok := find[nguard.Lister](k.Store); ok {
+			if l, ok := nguard.Ability[nguard.Lister](k.Store); ok {
 				_, err = l.Find(ctx, "ada", c.ID)
 				k.is(err, nguard.ErrUnavailable)
 				_, err = l.List(ctx, "ada", "", 10)
 				k.is(err, nguard.ErrUnavailable)
 			}
-			if s, ok := find[nguard.Sweeper](k.Store); ok {
+			if s, ok := nguard.Ability[nguard.Sweeper](k.Store); ok {
 				_, err = s.Sweep(ctx, k.now.Add(farAway), 10)
 				k.is(err, nguard.ErrUnavailable)
 			}
-			if t, ok := find[nguard.Transactor](k.Store); ok {
+			if t, ok := nguard.Ability[nguard.Transactor](k.Store); ok {
 				err = t.Tx(ctx, func(context.Context) error { k.Error("a transaction ran"); return nil })
 				k.is(err, nguard.ErrUnavailable)
 			}

@@ -85,7 +85,7 @@ var keys = []rule{
 				if err := k.Store.Delete(k.ctx, key[0], key[1]); err == nil {
 					k.Fatalf("%q deleted a session", key)
 				}
-				if l, ok := find[nguard.Lister](k.Store); ok {
+				if l, ok := nguard.Ability[nguard.Lister](k.Store); ok {
 					if _, err := l.Find(k.ctx, key[0], key[1]); err == nil {
 						k.Fatalf("%q found a session", key)
 					}

@@ -108,7 +108,7 @@ type watched struct {
 // watch begins to watch, and returns when that is heard to have begun.
 func (k *kit) watch(s nguard.Store) *watched {
 	k.Helper()
-	store, ok := find[nguard.Watcher](s)
+	store, ok := nguard.Ability[nguard.Watcher](s)
 	if !ok {
 		k.Skip("the store offers no nguard.Watcher")
 	}

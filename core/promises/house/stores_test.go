@@ -133,7 +133,7 @@ func TestStoreTable(t *testing.T) {
 			continue
 		}
 		var lacks []nguard.Promise
-		if p, ok := ability[nguard.Partial](c.store); ok {
+		if p, ok := nguard.Ability[nguard.Partial](c.store); ok {
 			lacks = p.Lacks()
 		}
 		waived := map[string]bool{} // what the cells say
@@ -164,9 +164,9 @@ func TestStoreTable(t *testing.T) {
 // abilities compares cells that follow from what a store offers.
 func abilities(t *testing.T, name string, store nguard.Store, lacks []nguard.Promise, at int, rows [][]string) {
 	t.Helper()
-	_, transactor := ability[nguard.Transactor](store)
-	_, sweeper := ability[nguard.Sweeper](store)
-	_, lister := ability[nguard.Lister](store)
+	_, transactor := nguard.Ability[nguard.Transactor](store)
+	_, sweeper := nguard.Ability[nguard.Sweeper](store)
+	_, lister := nguard.Ability[nguard.Lister](store)
 	for _, r := range rows {
 		if r[at] == "as its companion" {
 			continue
@@ -247,19 +247,4 @@ func TestStoreTableNames(t *testing.T) {
 			}
 		}
 	}
-}
-
-// ability finds an optional ability as the guard does.
-func ability[T any](v any) (T, bool) {
-	for v != nil {
-		if t, ok := v.(T); ok {
-			return t, true
-		}
-		u, ok := v.(interface{ Unwrap() any })
-		if !ok {
-			break
-		}
-		v = u.Unwrap()
-	}
-	return *new(T), false
 }
