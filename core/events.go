@@ -23,12 +23,10 @@ type Streams struct {
 	// Heartbeat is how often something is written, so that proxies keep the connection and the end of
 	// the other side is noticed. Defaults to 20 seconds.
 	Heartbeat time.Duration
-	// Patience is how long one write may take before the reader is dropped. Defaults to 10 seconds.
-	Patience time.Duration
 }
 
 func (s Streams) withDefaults() (Streams, error) {
-	if s.PerUser < 0 || s.Max < 0 || s.Poll < 0 || s.Heartbeat < 0 || s.Patience < 0 {
+	if s.PerUser < 0 || s.Max < 0 || s.Poll < 0 || s.Heartbeat < 0 {
 		return s, errors.New("nguard: Config.Streams has a negative member: use 0 for the default")
 	}
 	if s.PerUser == 0 {
@@ -37,16 +35,17 @@ func (s Streams) withDefaults() (Streams, error) {
 	if s.Max == 0 {
 		s.Max = 10_000
 	}
-	for _, d := range []struct {
-		value *time.Duration
-		is    time.Duration
-	}{{&s.Poll, 5 * time.Second}, {&s.Heartbeat, 20 * time.Second}, {&s.Patience, 10 * time.Second}} {
-		if *d.value == 0 {
-			*d.value = d.is
-		}
+	if s.Poll == 0 {
+		s.Poll = 5 * time.Second
+	}
+	if s.Heartbeat == 0 {
+		s.Heartbeat = 20 * time.Second
 	}
 	return s, nil
 }
+
+// readerPatience is how long one write may take before the reader is dropped.
+const readerPatience = 10 * time.Second
 
 // eventsPath is where the stream is asked for, below any mount.
 const eventsPath = "/api/auth/events"
@@ -97,7 +96,7 @@ func (r *Request) Events() error {
 	x.SetHeader("Content-Type", "text/event-stream")
 	x.SetHeader("X-Accel-Buffering", "no") // nginx passes on what it gets
 	answered(x)
-	err = x.Stream(g.hub.bounds.Patience, func(ctx context.Context, w io.Writer) {
+	err = x.Stream(readerPatience, func(ctx context.Context, w io.Writer) {
 		defer g.hub.leave(s)
 		// What panics here has no handler around it that would recover.
 		_ = g.guarded(ctx, "events", func() error { s.run(ctx, w); return nil })

@@ -10,17 +10,15 @@ type FieldInfo struct {
 	Type reflect.Type
 	// OneOf lists all values that it takes; empty: any of its type.
 	OneOf []any
-	// Scope says where it lives; Private, that it never leaves the server; Writable, that somebody may
-	// change it from outside.
-	Scope             Scope
-	Private, Writable bool
+	// Private says that it never leaves the server.
+	Private bool
 }
 
 // Describe tells what a field is.
 func Describe(f AnyField) FieldInfo { return f.info() }
 
 func (f *Field[T]) info() FieldInfo {
-	i := FieldInfo{Name: f.Name, Type: reflect.TypeFor[T](), Scope: f.Scope, Private: f.Private, Writable: f.Write != nil}
+	i := FieldInfo{Name: f.Name, Type: reflect.TypeFor[T](), Private: f.Private}
 	for _, v := range f.OneOf {
 		i.OneOf = append(i.OneOf, v)
 	}

@@ -7,7 +7,7 @@ import (
 // listOwn answers {sessions: [{id, device, ip, created, lastSeen, expires, current}]}, newest first.
 // Times are milliseconds since 1970.
 func listOwn(c *call) error {
-	s, err := c.signedIn()
+	s, err := c.r.Session()
 	if err != nil {
 		return err
 	}
@@ -16,7 +16,7 @@ func listOwn(c *call) error {
 
 // endOthers ends all sessions of the person but this one, which gets a new token.
 func endOthers(c *call) error {
-	if _, err := c.signedIn(); err != nil {
+	if _, err := c.r.Session(); err != nil {
 		return err
 	}
 	if err := c.empty(); err != nil {
@@ -32,7 +32,7 @@ func endOthers(c *call) error {
 // endOne ends one session of the person. A handle of somebody else's is as unknown as one that never
 // was (checklist G1).
 func endOne(c *call) error {
-	s, err := c.signedIn()
+	s, err := c.r.Session()
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (c *call) list(userID string) error {
 		return err
 	}
 	current := ""
-	if s, err := c.signedIn(); err == nil {
+	if s, err := c.r.Session(); err == nil {
 		current = s.ID()
 	}
 	list := make([]map[string]any, len(sessions))

@@ -237,7 +237,4 @@ func (c *call) empty() error {
 	return err
 }
 
-// signedIn returns the session, or the error that stands for there being none.
-func (c *call) signedIn() (*nguard.Session, error) { return c.r.Session() }
-
 func isNoSession(err error) bool { return errors.Is(err, nguard.ErrNoSession) }

@@ -49,7 +49,7 @@ func logout(c *call) error {
 // refresh gives a new token.
 func refresh(c *call) error {
 	ctx := c.x.Context()
-	if _, err := c.signedIn(); err != nil {
+	if _, err := c.r.Session(); err != nil {
 		if isNoSession(err) {
 			// The text of the contract, in both members: some clients read the one, some the other.
 			c.extra = map[string]any{"error": "No session to refresh", "message": "No session to refresh"}
@@ -78,7 +78,7 @@ func profile(c *call) error {
 func (c *call) apply(only []string, message string, form func([]byte) []byte) error {
 	c.extra = map[string]any{"success": false}
 	ctx := c.x.Context()
-	if _, err := c.signedIn(); err != nil {
+	if _, err := c.r.Session(); err != nil {
 		return err
 	}
 	if err := c.r.Limit(ctx, c.guard.Limits().Update); err != nil {
@@ -106,7 +106,7 @@ func (c *call) apply(only []string, message string, form func([]byte) []byte) er
 func updateRole(c *call) error {
 	c.extra = map[string]any{"success": false}
 	ctx := c.x.Context()
-	if _, err := c.signedIn(); err != nil {
+	if _, err := c.r.Session(); err != nil {
 		return err
 	}
 	if err := c.r.Limit(ctx, c.guard.Limits().Update); err != nil {

@@ -20,7 +20,7 @@ func session(c *call) error {
 	if err := c.r.Limit(c.x.Context(), c.guard.Limits().Read); err != nil {
 		return err
 	}
-	s, err := c.signedIn()
+	s, err := c.r.Session()
 	if err != nil {
 		if isNoSession(err) {
 			c.extra = map[string]any{"session": nil}
@@ -47,7 +47,7 @@ func validate(c *call) error {
 	if err := c.r.Limit(c.x.Context(), c.guard.Limits().Read); err != nil {
 		return err
 	}
-	s, err := c.signedIn()
+	s, err := c.r.Session()
 	if isNoSession(err) {
 		return c.invalid(err)
 	}
@@ -74,7 +74,7 @@ func validateHead(c *call) error {
 	if err := c.r.Limit(c.x.Context(), c.guard.Limits().Read); err != nil {
 		return err
 	}
-	if _, err := c.signedIn(); err != nil {
+	if _, err := c.r.Session(); err != nil {
 		return err
 	}
 	return nguard.WriteJSON(c.x, http.StatusOK, nil)
@@ -146,7 +146,7 @@ func (c *call) ifMatch() (int64, error) {
 	if len(lines) == 0 || len(lines) == 1 && strings.TrimSpace(lines[0]) == "*" {
 		return 0, nil
 	}
-	s, err := c.signedIn()
+	s, err := c.r.Session()
 	if err != nil {
 		return 0, err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -19,14 +18,10 @@ func (c comparison) cost(r testing.BenchmarkResult) float64 {
 
 func main() {
 	testing.Init()
-	only := flag.String("only", "", "compare only what begins with this, and measure nothing else")
 	flag.Parse()
 	fmt.Println("ratios, each the median of rounds that take turns in one run")
 	over := 0
 	for _, c := range append(comparisons(), onServers()...) {
-		if !strings.HasPrefix(c.name, *only) {
-			continue
-		}
 		var ratios []float64
 		// Short rounds that take turns: a shared machine changes its speed from second to second.
 		rounds, long := 15, "150ms"
@@ -47,12 +42,6 @@ func main() {
 		}
 		fmt.Printf("%-32s %8.0f ns %3d allocs  /  %-42s %8.0f ns %4d allocs  =  %.3f  (budget %.2f)%s\n", c.name,
 			c.cost(ours), ours.AllocsPerOp(), c.peer, c.cost(theirs), theirs.AllocsPerOp(), ratios[rounds/2], c.budget, mark)
-	}
-	if *only != "" {
-		if over > 0 {
-			os.Exit(1)
-		}
-		return
 	}
 	benchtime("150ms")
 	for _, o := range overheads() {

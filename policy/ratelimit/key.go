@@ -19,6 +19,11 @@ var ErrMissing = errors.New("ratelimit: the caller lacks a part that the rule co
 // keySize is room for most keys, so that they are built on the stack.
 const keySize = 96
 
+// Key is what identifies c under a rule that was checked: two callers have the same bytes exactly when the rule counts
+// them together. It fails with [ErrMissing] when c lacks a part that the rule counts by. The bytes hold names and
+// addresses in clear; hash them before they go anywhere.
+func (r Rule) Key(c nguard.Caller) ([]byte, error) { return r.appendKey(nil, &c) }
+
 // appendKey appends what identifies c under the rule. Two callers have the same bytes exactly when
 // the rule counts them together: the address comes first and has 16 bytes, the user's length comes
 // before the user when an account follows.

@@ -23,7 +23,6 @@ type Limiter struct {
 	rules  []Rule
 	tables []*table
 	rates  []rate
-	most   int
 	policy string
 	clock  clock
 }
@@ -41,11 +40,11 @@ func New(rules ...Rule) (*Limiter, error) { return NewWithClock(nil, rules...) }
 // any number of goroutines. If its times have no monotonic reading, steps of it shift windows. Nil
 // means the system's clock; programs under testing/synctest need none of their own.
 func NewWithClock(now func() time.Time, rules ...Rule) (*Limiter, error) {
-	rules, err := checkRules(rules)
+	rules, err := CheckRules(rules)
 	if err != nil {
 		return nil, err
 	}
-	l := &Limiter{rules: rules, most: most(rules), policy: header(rules), clock: newClock(now)}
+	l := &Limiter{rules: rules, policy: Header(rules), clock: newClock(now)}
 	for _, r := range rules {
 		width := r.Limit
 		if width > ExactLimit {
@@ -70,7 +69,7 @@ func (l *Limiter) Take(_ context.Context, c nguard.Caller, n int) (nguard.Quota,
 	if len(l.rules) == 0 {
 		return nguard.Quota{}, errNoRules
 	}
-	if err := checkUnits(n, l.most); err != nil {
+	if err := CheckUnits(l.rules, n); err != nil {
 		return nguard.Quota{}, err
 	}
 	var keys [maxRules]key

@@ -131,8 +131,10 @@ func checkRate(limit int64, window time.Duration) error {
 	return nil
 }
 
-// checkRules checks a set of rules as [New] and [FromUlule] take them.
-func checkRules(rules []Rule) ([]Rule, error) {
+// CheckRules returns the rules with their defaults filled in. It refuses what [New] refuses: an error names the rule
+// and the remedy. It is for limiters that count by these rules somewhere else, such as policy/ratelimit/redislimit,
+// and so are [CheckUnits], [Rule.Key] and [Header].
+func CheckRules(rules []Rule) ([]Rule, error) {
 	if len(rules) == 0 || len(rules) > maxRules {
 		return nil, fmt.Errorf("ratelimit: a limiter takes 1 to %d rules, not %d", maxRules, len(rules))
 	}
@@ -151,8 +153,8 @@ func checkRules(rules []Rule) ([]Rule, error) {
 	return checked, nil
 }
 
-// header is the RateLimit-Policy header of the rules.
-func header(rules []Rule) string {
+// Header is the RateLimit-Policy header of rules, as [Limiter.Policy] has it.
+func Header(rules []Rule) string {
 	var b strings.Builder
 	for i, r := range rules {
 		if i > 0 {
@@ -180,19 +182,14 @@ func Seconds(d time.Duration) int {
 // holds: waiting would not help. It is a fault of the program.
 var ErrUnits = errors.New("ratelimit: units out of range")
 
-// checkUnits refuses what no wait could grant.
-func checkUnits(n, most int) error {
+// CheckUnits refuses, with [ErrUnits], a number of units that no wait could grant under rules that were checked.
+func CheckUnits(rules []Rule, n int) error {
+	most := rules[0].Limit
+	for i := range rules {
+		most = min(most, rules[i].Limit)
+	}
 	if n < 0 || n > most {
 		return fmt.Errorf("%w: %d asked, 0 to %d possible", ErrUnits, n, most)
 	}
 	return nil
-}
-
-// most is how many units one call can ask for: the smallest limit.
-func most(rules []Rule) int {
-	n := rules[0].Limit
-	for _, r := range rules[1:] {
-		n = min(n, r.Limit)
-	}
-	return n
 }

@@ -28,7 +28,6 @@ type UluleLimiter struct {
 	rules   []Rule
 	rates   []limiter.Rate
 	prefix  []string
-	most    int
 	policy  string
 	timeout time.Duration
 }
@@ -50,11 +49,11 @@ func FromUlule(store limiter.Store, rules ...Rule) (*UluleLimiter, error) {
 	if store == nil {
 		return nil, errors.New("ratelimit: FromUlule needs a store")
 	}
-	rules, err := checkRules(rules)
+	rules, err := CheckRules(rules)
 	if err != nil {
 		return nil, err
 	}
-	u := &UluleLimiter{store: store, rules: rules, most: most(rules), policy: header(rules), timeout: DefaultTimeout}
+	u := &UluleLimiter{store: store, rules: rules, policy: Header(rules), timeout: DefaultTimeout}
 	for _, r := range rules {
 		if r.Window%time.Millisecond != 0 {
 			return nil, fmt.Errorf("ratelimit: rule %q: stores count in whole milliseconds, not %v", r.Name, r.Window)
@@ -80,7 +79,7 @@ func (u *UluleLimiter) Take(ctx context.Context, c nguard.Caller, n int) (nguard
 	if len(u.rules) == 0 {
 		return nguard.Quota{}, errNoRules
 	}
-	if err := checkUnits(n, u.most); err != nil {
+	if err := CheckUnits(u.rules, n); err != nil {
 		return nguard.Quota{}, err
 	}
 	keys, err := u.keys(&c, User|Account|IP)
