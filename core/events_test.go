@@ -3,6 +3,7 @@ package nguard_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -26,6 +27,7 @@ type page struct {
 	text   strings.Builder
 	full   atomic.Bool // the reader does not read
 	blocks chan struct{}
+	waits  time.Duration // how long a write may take
 }
 
 func (p *page) Context() context.Context { return p.ctx }
@@ -55,7 +57,8 @@ func (p *page) Write(b []byte) (int, error) {
 	defer p.mu.Unlock()
 	return p.text.Write(b)
 }
-func (p *page) Stream(_ time.Duration, fn func(context.Context, io.Writer)) error {
+func (p *page) Stream(patience time.Duration, fn func(context.Context, io.Writer)) error {
+	p.waits = patience
 	fn(p.ctx, p)
 	return nil
 }
@@ -92,24 +95,35 @@ var job = nguard.WithActor(context.Background(), "job:test")
 // opened is a stream of a new session of a person, and what ends it like a client that leaves.
 func opened(t *testing.T, g *nguard.Guard, userID string) (p *page, leave func()) {
 	t.Helper()
-	token, _, err := g.Login(job, userID, nguard.LoginOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, leave := context.WithCancel(context.Background())
-	p = &page{ctx: ctx, cookie: g.CookieName() + "=" + token, header: http.Header{}, blocks: make(chan struct{})}
+	p, leave = visited(t, g, userID)
 	go func() {
-		r, err := g.Begin(p)
-		defer r.End()
-		if err == nil {
-			err = r.Events()
-		}
-		if err != nil {
+		if err := p.events(g); err != nil {
 			t.Error(err)
 		}
 	}()
 	synctest.Wait()
 	return p, leave
+}
+
+// visited is the page of a new session of a person, which has asked for nothing.
+func visited(t *testing.T, g *nguard.Guard, userID string) (p *page, leave func()) {
+	t.Helper()
+	token, _, err := g.Login(job, userID, nguard.LoginOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(context.Background())
+	return &page{ctx: ctx, cookie: g.CookieName() + "=" + token, header: http.Header{}, blocks: make(chan struct{})}, leave
+}
+
+// events asks for a stream, and returns when it has ended.
+func (p *page) events(g *nguard.Guard) error {
+	r, err := g.Begin(p)
+	defer r.End()
+	if err != nil {
+		return err
+	}
+	return r.Events()
 }
 
 func newWatched(t *testing.T, watch func(ctx context.Context, fn func(string)) error) (*nguard.Guard, *watchedStore) {
@@ -145,6 +159,87 @@ func TestHeartbeats(t *testing.T) {
 		synctest.Wait()
 		if n := g.OpenStreams(); n != 0 {
 			t.Errorf("%d streams are left", n)
+		}
+	})
+}
+
+// TestBounds: what Streams says of its zero fields, and how soon pages come back.
+func TestBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := newWatched(t, hearing)
+		refused := func(userID string) error {
+			p, leave := visited(t, g, userID)
+			time.AfterFunc(time.Second, leave) // should it be let in
+			return p.events(g)
+		}
+		for i := range 10_000 {
+			p, leave := opened(t, g, fmt.Sprint("user", i/20))
+			defer leave()
+			if p.waits != 10*time.Second {
+				t.Fatalf("a write may take %v", p.waits)
+			}
+			var back int
+			if _, err := fmt.Sscanf(p.took(), "retry: %d\n", &back); err != nil || back < 1000 || back >= 4000 {
+				t.Fatalf("pages come back after %d ms: %v", back, err)
+			}
+			if i == 19 {
+				if err := refused("user0"); !errors.Is(err, nguard.ErrLimited) {
+					t.Errorf("the 21st stream of a person: %v", err)
+				}
+			}
+		}
+		if err := refused("other"); !errors.Is(err, nguard.ErrUnavailable) {
+			t.Errorf("one more than 10 000 in all: %v", err)
+		}
+		g.EndStreams()
+		synctest.Wait()
+	})
+}
+
+// manyStore is a store whose reads take a moment.
+type manyStore struct {
+	*memstore.Store
+	now, most atomic.Int32
+}
+
+func (s *manyStore) Find(ctx context.Context, owner, id string) (nguard.Found, error) {
+	n := s.now.Add(1)
+	defer s.now.Add(-1)
+	for m := s.most.Load(); n > m && !s.most.CompareAndSwap(m, n); {
+		m = s.most.Load()
+	}
+	time.Sleep(10 * time.Millisecond)
+	return s.Store.Find(ctx, owner, id)
+}
+
+// TestLooksAtOnce: when all have a reason to look, 32 read at the same time, and the others after them.
+func TestLooksAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &manyStore{Store: memstore.New()}
+		g, err := nguard.New(nguard.Config{Store: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pages []*page
+		for i := range 200 {
+			p, leave := opened(t, g, fmt.Sprint("user", i%20))
+			defer leave()
+			pages = append(pages, p)
+		}
+		time.Sleep(time.Minute) // each looks every few seconds
+		for i := range 20 {
+			if err := g.RevokeUser(job, fmt.Sprint("user", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		for _, p := range pages {
+			if !strings.Contains(p.took(), "session.revoked") {
+				t.Fatal("a stream has not looked")
+			}
+		}
+		if n := s.most.Load(); n != 32 {
+			t.Errorf("%d read at the same time", n)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package fiberguard
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -77,6 +78,41 @@ func TestEndOfStream(t *testing.T) {
 	defer resp.Body.Close()
 	if raw, err := io.ReadAll(resp.Body); err != nil || string(raw) != "first second" {
 		t.Errorf("%q, %v", raw, err)
+	}
+	if !resp.Close {
+		t.Error("the connection may be used again, with the time limit of the last write")
+	}
+}
+
+// TestReaderLeaves: it is noticed by the third write after that: the first is answered by a reset, the second fails, beside the stream.
+func TestReaderLeaves(t *testing.T) {
+	left, wrote := make(chan struct{}), make(chan int, 1)
+	addr := serveStream(t, fiber.Config{}, time.Second, func(_ context.Context, w io.Writer) {
+		_, _ = io.WriteString(w, "retry: 1000\n\n")
+		<-left
+		n := 1
+		for ; n < 10; n++ {
+			if _, err := io.WriteString(w, ": hb\n\n"); err != nil {
+				break
+			}
+			time.Sleep(50 * time.Millisecond) // the answer of a closed connection takes its way
+		}
+		wrote <- n
+	})
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	close(left)
+	if n := <-wrote; n > 3 {
+		t.Errorf("noticed by write %d", n)
 	}
 }
 

@@ -77,6 +77,19 @@ func TestEndOfStream(t *testing.T) {
 	}
 }
 
+// TestMiddlewareThatFlushes: what arrives is enough, also where the time of a write cannot be set.
+func TestMiddlewareThatFlushes(t *testing.T) {
+	rec := httptest.NewRecorder()
+	x := &Exchange{W: struct {
+		http.ResponseWriter
+		http.Flusher
+	}{rec, rec}, R: httptest.NewRequest("GET", "/", nil)}
+	err := x.Stream(time.Second, func(_ context.Context, w io.Writer) { _, _ = io.WriteString(w, "all") })
+	if err != nil || !rec.Flushed || rec.Body.String() != "all" {
+		t.Errorf("error %v, flushed %v, %q", err, rec.Flushed, rec.Body)
+	}
+}
+
 // TestMiddlewareThatCannotFlush: nothing would arrive, so nothing begins.
 func TestMiddlewareThatCannotFlush(t *testing.T) {
 	x := &Exchange{W: struct{ http.ResponseWriter }{httptest.NewRecorder()}, R: httptest.NewRequest("GET", "/", nil)}
