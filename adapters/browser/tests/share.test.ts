@@ -19,6 +19,13 @@ test("what is not equal is not taken for it", () => {
     assert.deepEqual(share(a, b), b);
 });
 
+test("what an answer calls __proto__ changes no other object", () => {
+  const answer = JSON.parse('{"user":{"__proto__":{"stolen":1}},"data":{"__proto__":{"stolen":1}},"__proto__":{"stolen":1}}');
+  merge(share({ user: {}, data: {} }, answer), answer);
+  diff(answer, answer);
+  assert.equal(({} as any).stolen, undefined);
+});
+
 test("a difference has only what differs", () => {
   const s = { user: { id: "1", name: "Uma" }, data: { theme: "light", list: [1, { a: 2 }], role: "user" } };
   assert.deepEqual(diff(s, s), {});

@@ -178,6 +178,16 @@ test("401 on an update: the session is gone, and why is kept", async (t) => {
   assert.equal(store.getState().reason, "revoked");
 });
 
+test("a server that refuses everything for ever is not asked for ever", async (t) => {
+  const { server, store, asked } = await signedIn(t);
+  for (const path of ["validate", "session", "update"]) server.fault(path, { status: 401, times: Infinity });
+  await store.updateSession(null, { theme: "dark" });
+  await store.updateSession(null, { theme: "dark" });
+  await pause(200);
+  const requests = asked();
+  assert.ok(requests.length < 6, requests.join());
+});
+
 test("an update of somebody who has left meanwhile is not sent for the next one", async (t) => {
   const { server, store, asked } = await signedIn(t);
   server.fault("update", { delay: 20 });
