@@ -78,7 +78,8 @@
 //
 //	ctx := nguard.WithActor(context.Background(), "job:demo")
 //
-// Call [Guard.Shutdown] when the server has stopped, so that no record is lost.
+// Call [Guard.Shutdown] when the server has stopped, so that no record is lost, and [Guard.EndStreams] before it
+// stops, where pages listen to events.
 //
 // # For implementers
 //

@@ -1,5 +1,5 @@
 // Package scsstore keeps sessions in any store of github.com/alexedwards/scs/v2, so that a program which
-// has one of its twenty backends, or runs a database that nguard has no store for, can stay with it:
+// has one of its backends, or runs a database that nguard has no store for, can stay with it:
 //
 //	store := scsstore.New(postgresstore.New(db))
 //	guard, err := nguard.New(nguard.Config{Store: store, Waive: store.Lacks()})
