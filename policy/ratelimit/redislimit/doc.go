@@ -11,11 +11,11 @@
 // # One step
 //
 // A call is one script that looks at every rule and debits all or none, so that a refusal costs nothing and a
-// thousand calls at once get exactly the limit. On a cluster a script reaches the keys of one slot only. A limiter of
-// several rules therefore keeps all its keys in one, and its load falls on one node. That is enough: a call costs
-// less than a hundredth of hashing a password. The other way, to debit rule by rule on several nodes and to take back what
-// a later one refuses, would charge people for refused calls whenever an answer is lost. A limiter of one rule, such as those for updates and reads, has a slot for each caller, and
-// spreads over the cluster.
+// thousand calls at once get exactly the limit. On a cluster a script reaches the keys of one slot only. A limiter
+// of several rules therefore keeps all its keys in one, and its load falls on one node. That is enough: a call costs
+// less than a hundredth of hashing a password. The other way, to debit rule by rule on several nodes and to take
+// back what a later one refuses, would charge people for refused calls whenever an answer is lost. A limiter of one
+// rule, such as those for updates and reads, has a slot for each caller, and spreads over the cluster.
 //
 // # When Redis fails
 //
