@@ -23,6 +23,7 @@ var server = servertest.Server{
 	Impatient: `innodb_lock_wait_timeout=1`,
 	Self:      `SELECT connection_id()`,
 	Kill:      `KILL %d`,
+	Alive:     `SELECT count(*) FROM information_schema.processlist WHERE id = %d`,
 	Explain:   explain,
 	Tables:    `SELECT table_name FROM information_schema.tables WHERE table_schema = database()`,
 	Columns:   `SELECT column_name FROM information_schema.columns WHERE table_schema = database() AND table_name = ?`,

@@ -22,7 +22,8 @@ var server = servertest.Server{
 	ReadOnly:  []string{"default_transaction_read_only=on"},
 	Impatient: `lock_timeout=200`,
 	Self:      `SELECT pg_backend_pid()`,
-	Kill:      `SELECT pg_terminate_backend(%d)`,
+	Kill:      `SELECT pg_terminate_backend(%d, 30000)`, // and waits for its process to be gone, which Alive may precede
+	Alive:     `SELECT count(*) FROM pg_stat_activity WHERE pid = %d`,
 	Explain:   explain,
 	Tables:    `SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()`,
 	Columns:   `SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1`,

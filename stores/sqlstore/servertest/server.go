@@ -31,8 +31,9 @@ type Server struct {
 	ReadOnly []string
 	// Impatient is added to a data source so that a wait for a lock ends with an error soon.
 	Impatient string
-	// Self asks for the number of a connection, and Kill, with that number, ends it.
-	Self, Kill string
+	// Self asks for the number of a connection, Kill, with that number, ends it, and Alive counts, with that number,
+	// what is left of it: a server says that it will end one before it has.
+	Self, Kill, Alive string
 	// Explain returns the steps of the plans of a statement that read more than they have to.
 	Explain func(t *testing.T, db *sql.DB, text string, args []any) (scans []string)
 	// Tables asks for the names of all tables, and Columns for those of the columns of the table that its
