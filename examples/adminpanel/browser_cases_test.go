@@ -34,6 +34,7 @@ func TestBrowser(t *testing.T) {
 				{"a forged role changes nothing", forged},
 				{"ten tabs, one stream", tenTabs},
 				{"records, policy and sessions", tour},
+				{"a late answer is not shown", late},
 				{"by keyboard", keyboard},
 				{"the console is heard", canary},
 			} {
@@ -391,6 +392,29 @@ func tour(t *testing.T, b *chromium, adapter string) {
 	ada.run(chromedp.SendKeys(chromedp.CSS(`input[autocomplete="name"]`), " the First"))
 	ada.press("Save name")
 	ada.until(`document.querySelector(".who strong").textContent === "Ada Admin the First"`)
+}
+
+// late answers two questions about records in the other order: what was asked last is what is shown.
+func late(t *testing.T, b *chromium, adapter string) {
+	p := panelOn(t, adapter)
+	p.loggedIn("user@example.com").do("GET", "/api/users", "", 403)
+	ada := b.profile(t, p.base).open("")
+	ada.login("admin@example.com")
+	ada.at("#/audit", "Audit")
+	ada.until(`document.querySelectorAll("tbody tr").length > 2`)
+	logins, denied := ada.hold("event=authn_login_success"), ada.hold("outcome=denied")
+	ada.choose("Action", "authn_login_success")
+	ada.choose("Action", "")
+	ada.choose("Outcome", "denied")
+	denied <- pass
+	ada.until(`document.querySelectorAll("tbody tr").length === 1 && ` + shows("permission:users:read"))
+	logins <- pass
+	ada.until(`performance.getEntriesByType("resource").some((e) => e.name.includes("authn_login_success"))`)
+	// Time enough to show it: what is drawn next but one comes after whatever the answer has led to.
+	ada.do(`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))`)
+	if !get[bool](ada, `document.querySelectorAll("tbody tr").length === 1 && `+shows("permission:users:read")) {
+		t.Error("the page shows the answer to a question that is not the last one")
+	}
 }
 
 // keyboard logs in and changes a role with keys alone.

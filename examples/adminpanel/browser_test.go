@@ -183,8 +183,12 @@ func (w *tab) hold(path string) chan<- decision {
 	decide := make(chan decision)
 	w.mu.Lock()
 	w.held[path] = decide
+	var all []*fetch.RequestPattern
+	for path := range w.held {
+		all = append(all, &fetch.RequestPattern{URLPattern: "*" + path + "*"})
+	}
 	w.mu.Unlock()
-	call(w, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*" + path + "*"}}})
+	call(w, fetch.Enable, fetch.EnableParams{Patterns: all})
 	return decide
 }
 

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { store } from "./store";
 
 /** An answer that is no success, in the server's words. */
@@ -29,17 +29,32 @@ export const ask = async <T>(path: string, method = "GET", body?: unknown): Prom
   return said as T;
 };
 
+/**
+ * Counts what a component asks for: called before asking, it returns whether that is still the last. Answers may
+ * come in another order than the questions were put, and an older one must not be shown for a newer.
+ */
+export const useLatest = () => {
+  const count = useRef(0);
+  return useCallback(() => {
+    const mine = ++count.current;
+    return () => mine === count.current;
+  }, []);
+};
+
 /** What a path answers, kept while it is asked for again. */
 export const useLoaded = <T>(path: string) => {
   const [state, set] = useState<{ path: string; data?: T; error?: string }>({ path });
+  const asks = useLatest();
   const reload = useCallback(async () => {
+    const last = asks();
     try {
       const data = await ask<T>(path);
-      set({ path, data });
+      if (last()) set({ path, data });
     } catch (e) {
+      if (!last()) return;
       set((before) => ({ path, data: before.path === path ? before.data : undefined, error: (e as Error).message }));
     }
-  }, [path]);
+  }, [path, asks]);
   useEffect(() => {
     void reload();
     const again = () => void reload();

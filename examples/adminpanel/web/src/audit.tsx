@@ -1,5 +1,5 @@
 import { Fragment, useCallback, useEffect, useState } from "react";
-import { ask, useLoaded, type Entry, type Person } from "./api";
+import { ask, useLatest, useLoaded, type Entry, type Person } from "./api";
 import { Failed, Head, Pill, Refresh, Wide } from "./parts";
 import { device, said, show, useTimes } from "./words";
 
@@ -47,19 +47,22 @@ export const Audit = () => {
   const times = useTimes();
   const name = (id?: string) => people.find((p) => p.id === id)?.name ?? id ?? "–";
 
+  const asks = useLatest();
   const load = useCallback(
     async (before?: number) => {
+      const last = asks();
       const query = new URLSearchParams({ person, event, outcome, limit: `${size}`, before: `${before ?? ""}` });
       try {
         const { events } = await ask<{ events: Entry[] }>(`/api/audit?${query}`);
+        if (!last()) return;
         setAll((had = []) => (before ? [...had, ...events] : events));
         setMore(events.length === size);
         setError("");
       } catch (e) {
-        setError(said(e));
+        if (last()) setError(said(e));
       }
     },
-    [person, event, outcome],
+    [person, event, outcome, asks],
   );
   useEffect(() => void load(), [load]);
   // An attempt is recorded before what it leads to. Where that is in the list, it says all that the attempt does.

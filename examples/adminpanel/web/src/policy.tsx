@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { ask, useLoaded, type Person, type Policies } from "./api";
+import { ask, useLatest, useLoaded, type Person, type Policies } from "./api";
 import { Failed, Head, Pill, Wide } from "./parts";
 import { said } from "./words";
 
@@ -107,16 +107,19 @@ const Question = ({ policies }: { policies: Policies }) => {
   const who = people.find((p) => p.id === user) ?? people[0];
   const whose = people.find((p) => p.id === target) ?? people[0];
 
+  const asks = useLatest();
   const put = async () => {
     if (!who || !whose) return;
+    const last = asks();
     try {
       const query = new URLSearchParams({ user: who.id, [kind]: name, ...(kind === "field" && { target: whose.id }) });
       const said = await ask<Omit<Verdict, "question">>(`/api/policy/can?${query}`);
       const question = kind === "field" ? `write ${name} of ${whose.id === who.id ? "their own row" : whose.name}` : name;
+      if (!last()) return;
       setVerdict({ ...said, question: `${who.name} ${said.allowed ? "can" : "cannot"} ${kind === "field" ? question : "do " + question}` });
       setError("");
     } catch (e) {
-      setError(said(e));
+      if (last()) setError(said(e));
     }
   };
   return (
