@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
@@ -26,11 +27,16 @@ const (
 
 var encoding = base64.RawURLEncoding.Strict()
 
+// buffers are what values are sealed in, most of which fit.
+var buffers = sync.Pool{New: func() any { return new([bufferLen]byte) }}
+
+const bufferLen = 512
+
 // begin returns the head of a value to be sealed, behind which the plain bytes are appended. The nonce is drawn
 // here, before a companion is written to: afterwards nothing may fail (ASVS 11.5.1: there is no fallback
 // when the system has no randomness).
 func begin() (raw []byte, err error) {
-	raw = make([]byte, headLen, 512)
+	raw = buffers.Get().(*[bufferLen]byte)[:headLen]
 	if _, err := io.ReadFull(rand.Reader, raw[1+keyIDLen:]); err != nil {
 		return nil, fmt.Errorf("cookiestore: no randomness for a nonce: %w", err)
 	}
@@ -66,12 +72,15 @@ func (b box) to(s string) box {
 func sealedLen(n int) int { return encoding.EncodedLen(headLen + n + tagLen) }
 
 // seal seals what stands behind the head, in its place. It is called once for each begin: a nonce must not
-// be used twice.
+// be used twice, and raw is another value's afterwards.
 func (b box) seal(raw []byte) string {
 	k := b.ring.current()
 	raw[0] = format
 	copy(raw[1:], k.id[:])
 	raw = k.aeads[b.purpose].Seal(raw[:headLen], raw[1+keyIDLen:headLen], raw[headLen:], b.bound)
+	if cap(raw) == bufferLen {
+		defer buffers.Put((*[bufferLen]byte)(raw[:bufferLen]))
+	}
 	if n := encoding.EncodedLen(len(raw)); n <= ordinary {
 		var out [ordinary]byte // on the stack: one allocation less
 		encoding.Encode(out[:n], raw)
