@@ -1,4 +1,5 @@
-// Compiles the tests and runs them with node's own runner. Arguments are names of test files to run alone.
+// Compiles the tests and runs them with node's own runner. Arguments are names of test files to run alone, after
+// --preact if it is to stand in for React.
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -6,7 +7,8 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const out = root + ".test";
-const only = process.argv.slice(2);
+const preact = process.argv[2] === "--preact";
+const only = process.argv.slice(preact ? 3 : 2);
 const names = readdirSync(root + "tests").filter((n) => /\.test\.tsx?$/.test(n) && (!only.length || only.some((o) => n.startsWith(o))));
 
 rmSync(out, { recursive: true, force: true });
@@ -22,7 +24,9 @@ await build({
   jsx: "automatic",
   sourcemap: "inline",
   tsconfig: root + "tsconfig.json",
-  external: ["react", "react-dom", "react/*", "react-dom/*", "happy-dom"],
+  // Preact is bundled with what uses it: node's own resolver would give each of its entries to React's names.
+  external: preact ? ["happy-dom"] : ["react", "react-dom", "react/*", "react-dom/*", "happy-dom"],
+  alias: preact ? { react: root + "tests/preact.js", "react/jsx-runtime": "preact/jsx-runtime", "react-dom/client": "preact/compat/client", "react-dom/server": "preact/compat/server" } : {},
   logLevel: "warning",
 });
 const files = names.map((n) => `${out}/${n.replace(/\.tsx?$/, ".mjs")}`);
