@@ -1,0 +1,2 @@
+// Package browsertest is what the tests of several adapters share.
+package browsertest
