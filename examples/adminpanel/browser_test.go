@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/nguard-go/nguard/stores/servicetest"
 )
 
 // patience is how long a page may take for what has no limit of its own.
@@ -253,16 +255,19 @@ func (w *tab) do(script string) {
 // until waits until an expression is true in the page, and returns how long that took.
 func (w *tab) until(expression string) time.Duration {
 	w.t.Helper()
-	begun := time.Now()
-	for time.Since(begun) < patience {
-		// While a page is being loaded there is none to ask.
-		if ok, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {
-			return time.Since(begun)
+	begun, ok := time.Now(), false
+	defer func() {
+		if !ok {
+			w.t.Log(get[string](w, `location.href + "\n" + document.body.innerText`))
 		}
-		time.Sleep(10 * time.Millisecond) // the next look
-	}
-	w.t.Fatalf("not true after %v: %s\n%s", patience, expression, get[string](w, `location.href + "\n" + document.body.innerText`))
-	return 0
+	}()
+	servicetest.Until(w.t, expression, func() bool {
+		// While a page is being loaded there is none to ask.
+		is, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		ok = err == nil && is
+		return ok
+	})
+	return time.Since(begun)
 }
 
 // shows is an expression that says whether the page shows words.
