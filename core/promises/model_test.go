@@ -38,17 +38,16 @@ func TestModel(t *testing.T) {
 	}{{"memory", 10, 9000}, {"sqlite", 2, 2500}, {"sqlite, users elsewhere", 2, 2500}} {
 		t.Run(share.where, func(t *testing.T) {
 			for seed := range share.seeds {
-				var s *simulation
-				began := time.Now()
-				err := bubble(t, func(t *testing.T) (err error) {
-					s, err = simulate(t, share.where, uint64(seed), share.steps, mutant{})
-					return err
+				t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+					t.Parallel()
+					began := time.Now()
+					s, err := bubble(t, share.where, uint64(seed), share.steps, mutant{})
+					took := time.Since(began)
+					t.Logf("%d steps in %.1f s (%.0f/s), %s", s.steps, took.Seconds(), float64(s.steps)/took.Seconds(), s.tally())
+					if err != nil {
+						t.Error(err)
+					}
 				})
-				took := time.Since(began)
-				t.Logf("%s, seed %d: %d steps in %.1f s (%.0f/s), %s", share.where, seed, s.steps, took.Seconds(), float64(s.steps)/took.Seconds(), s.tally())
-				if err != nil {
-					t.Errorf("%s, seed %d: %v", share.where, seed, err)
-				}
 			}
 		})
 	}
@@ -56,29 +55,33 @@ func TestModel(t *testing.T) {
 
 // TestModelCatches runs the model on stores and users tables that break one rule each: it must fail.
 func TestModelCatches(t *testing.T) {
-	const first = 100
-	for seed := range uint64(3) { // the same seeds find nothing where nothing is broken
-		if err := bubble(t, func(t *testing.T) error { _, err := simulate(t, "memory", first+seed, 6000, mutant{}); return err }); err != nil {
-			t.Fatalf("not broken, seed %d: %v", first+seed, err)
-		}
+	const seeds, steps = 3, 6000
+	for seed := range uint64(seeds) { // the same seeds find nothing where nothing is broken
+		t.Run(fmt.Sprint("not broken, seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			if _, err := bubble(t, "memory", 100+seed, steps, mutant{}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			for seed := range uint64(3) {
-				if err := bubble(t, func(t *testing.T) error { _, err := simulate(t, "memory", first+seed, 6000, m); return err }); err != nil {
+			t.Parallel()
+			for seed := range uint64(seeds) {
+				if _, err := bubble(t, "memory", 100+seed, steps, m); err != nil {
 					line, _, _ := strings.Cut(err.Error(), "\n")
-					t.Logf("seed %d: %s", first+seed, line)
+					t.Logf("seed %d: %s", 100+seed, line)
 					return
 				}
 			}
-			t.Error("18 000 steps and nothing was noticed")
+			t.Errorf("%d steps and nothing was noticed", seeds*steps)
 		})
 	}
 }
 
-func bubble(t *testing.T, fn func(t *testing.T) error) (err error) {
-	synctest.Test(t, func(t *testing.T) { err = fn(t) })
-	return err
+func bubble(t *testing.T, where string, seed uint64, steps int, m mutant) (s *simulation, err error) {
+	synctest.Test(t, func(t *testing.T) { s, err = simulate(t, where, seed, steps, m) })
+	return s, err
 }
 
 // mutant breaks one rule.
