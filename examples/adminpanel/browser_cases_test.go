@@ -8,30 +8,40 @@ import (
 	"github.com/nguard-go/nguard/stores/servicetest"
 )
 
+// browserCase is something that people do with the panel.
+type browserCase struct {
+	name string
+	run  func(t *testing.T, b *chromium, adapter string)
+}
+
 // TestBrowser drives the panel in a real browser, on each adapter, as two people would: each in a profile of their own.
 func TestBrowser(t *testing.T) {
 	b := browse(t)
 	t.Run("accessible", func(t *testing.T) { accessible(t, b) }) // the page is the same on each
 	for _, adapter := range adapters {
 		t.Run(adapter, func(t *testing.T) {
-			for _, c := range []struct {
-				name string
-				run  func(t *testing.T, b *chromium, adapter string)
-			}{
+			for _, c := range []browserCase{ // how long a page takes is measured, with nobody beside it
 				{"a change of role is live", liveRole},
 				{"a change at another process is live", liveElsewhere},
+				{"a revoked page signs out", revoked},
+				{"ten tabs, one stream", tenTabs},
+			} {
+				t.Run(c.name, func(t *testing.T) { c.run(t, b, adapter) })
+			}
+			for _, c := range []browserCase{
 				{"optimistic, and back", optimistic},
 				{"logout empties other tabs", logoutEverywhere},
-				{"a revoked page signs out", revoked},
 				{"Retry-After is honoured", patient},
 				{"an outage signs nobody out", outage},
 				{"a forged role changes nothing", forged},
-				{"ten tabs, one stream", tenTabs},
 				{"records, policy and sessions", tour},
 				{"by keyboard", keyboard},
 				{"the console is heard", canary},
 			} {
-				t.Run(c.name, func(t *testing.T) { c.run(t, b, adapter) })
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					c.run(t, b, adapter)
+				})
 			}
 		})
 	}

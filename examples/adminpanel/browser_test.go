@@ -36,7 +36,9 @@ func browse(t *testing.T) *chromium {
 	if path == "" {
 		t.Skip("NGUARD_TEST_CHROMIUM is not set: it is the path of a Chromium, such as /usr/bin/chromium")
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.Flag("headless", "new"), chromedp.WindowSize(1440, 900))
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.Flag("headless", "new"), chromedp.WindowSize(1440, 900),
+		// No process for a tab that may come, and one for all tabs of a profile: starting them is most of the time.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess"), chromedp.Flag("process-per-site", true))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
