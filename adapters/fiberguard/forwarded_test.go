@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/nguard-go/nguard/adapters/fiberguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy"
 )
@@ -30,9 +31,9 @@ var believing = map[string]fiber.Config{
 var forged = []string{"X-Forwarded-For: 203.0.113.9", "X-Real-Ip: 203.0.113.9", "Forwarded: for=203.0.113.9;proto=https;host=evil.example", "X-Forwarded-Proto: https",
 	"X-Forwarded-Protocol: https", "X-Forwarded-Ssl: on", "X-Url-Scheme: https", "X-Forwarded-Host: evil.example", "X-Client-Ip: 203.0.113.9", "Cf-Connecting-Ip: 203.0.113.9"}
 
-func forwarding(t *testing.T, config fiber.Config, proxies ...netip.Prefix) (*client, *nguard.Guard, events) {
-	sink := make(events, 1000)
-	g := newGuard(t, withEvents(sink), func(c *nguard.Config) { c.Proxies = proxies })
+func forwarding(t *testing.T, config fiber.Config, proxies ...netip.Prefix) (*browsertest.Client, *nguard.Guard, browsertest.Events) {
+	sink := make(browsertest.Events, 1000)
+	g := browsertest.NewGuard(t, sink.Option, func(c *nguard.Config) { c.Proxies = proxies })
 	app := newApp(config)
 	app.Use(fiberguard.Sessions(g))
 	app.Get("/ip", func(c *fiber.Ctx) error {
@@ -40,7 +41,7 @@ func forwarding(t *testing.T, config fiber.Config, proxies ...netip.Prefix) (*cl
 		return c.SendString(fiberguard.From(c).IP().String())
 	})
 	app.All("/", who)
-	app.All("/admin", fiberguard.Require(g, roleAdmin), who)
+	app.All("/admin", fiberguard.Require(g, browsertest.Admin), who)
 	return serve(t, app), g, sink
 }
 
@@ -51,19 +52,19 @@ func TestForwarded_FromAnybody(t *testing.T) {
 	for name, config := range believing {
 		t.Run(name, func(t *testing.T) {
 			c, g, sink := forwarding(t, config)
-			c.signIn(g, "bob")
-			a := c.get("/ip", forged...).expect(200).says("127.0.0.1")
-			if name == "proxy header" && a.header.Get("X-Of-Fiber") != "203.0.113.9 https evil.example" {
-				t.Errorf("fiber itself says %q: this test proves nothing any more", a.header.Get("X-Of-Fiber"))
+			c.SignIn(g, "bob")
+			a := c.Get("/ip", forged...).Expect(200).Says("127.0.0.1")
+			if name == "proxy header" && a.Header.Get("X-Of-Fiber") != "203.0.113.9 https evil.example" {
+				t.Errorf("fiber itself says %q: this test proves nothing any more", a.Header.Get("X-Of-Fiber"))
 			}
-			c.get("/admin", forged...).refused(403, "forbidden")
-			if e := sink.next(t, nguard.EventAuthzFail); e.IP != "127.0.0.1" {
+			c.Get("/admin", forged...).Refused(403, "forbidden")
+			if e := sink.Next(t, nguard.EventAuthzFail); e.IP != "127.0.0.1" {
 				t.Errorf("the record says %s", e.IP)
 			}
-			c.do("POST", "/", "", append(forged, "Origin: "+c.base)...).expect(200)
-			c.do("POST", "/", "", append(forged, "Origin: https://"+c.host)...).refused(403, "cross_origin")
-			c.do("POST", "/", "", append(forged, "Origin: https://evil.example")...).refused(403, "cross_origin")
-			c.do("POST", "/", "", append(forged, "Origin: http://evil.example")...).refused(403, "cross_origin")
+			c.Do("POST", "/", "", append(forged, "Origin: "+c.Base)...).Expect(200)
+			c.Do("POST", "/", "", append(forged, "Origin: https://"+c.Host)...).Refused(403, "cross_origin")
+			c.Do("POST", "/", "", append(forged, "Origin: https://evil.example")...).Refused(403, "cross_origin")
+			c.Do("POST", "/", "", append(forged, "Origin: http://evil.example")...).Refused(403, "cross_origin")
 		})
 	}
 }
@@ -74,8 +75,8 @@ func TestForwarded_FromProxy(t *testing.T) {
 	for name, config := range believing {
 		t.Run(name, func(t *testing.T) {
 			c, g, sink := forwarding(t, config, netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"))
-			c.signIn(g, "bob")
-			w := c.dial()
+			c.SignIn(g, "bob")
+			w := c.Dial()
 			for _, test := range []struct {
 				lines []string
 				want  string
@@ -88,16 +89,16 @@ func TestForwarded_FromProxy(t *testing.T) {
 				{[]string{"X-Real-Ip: 203.0.113.9", "Forwarded: for=203.0.113.9"}, "127.0.0.1"},
 				{[]string{"X-Forwarded-For: 2001:db8::7"}, "2001:db8::7"},
 			} {
-				w.do("GET", "/ip", "", test.lines...).expect(200).says(test.want)
+				w.Do("GET", "/ip", "", test.lines...).Expect(200).Says(test.want)
 			}
-			c.get("/admin", append(forged, "X-Request-Id: of-the-proxy")...).refused(403, "forbidden")
-			if e := sink.next(t, nguard.EventAuthzFail); e.IP != "203.0.113.9" || e.RequestID != "of-the-proxy" {
+			c.Get("/admin", append(forged, "X-Request-Id: of-the-proxy")...).Refused(403, "forbidden")
+			if e := sink.Next(t, nguard.EventAuthzFail); e.IP != "203.0.113.9" || e.RequestID != "of-the-proxy" {
 				t.Errorf("the record says %s, %s", e.IP, e.RequestID)
 			}
-			c.do("POST", "/", "", "X-Forwarded-Proto: https", "Origin: https://"+c.host).expect(200)
-			c.do("POST", "/", "", "X-Forwarded-Proto: https", "Origin: http://"+c.host).refused(403, "cross_origin")
-			c.do("POST", "/", "", append(forged, "Origin: https://evil.example")...).refused(403, "cross_origin")
-			c.get("/", "X-Forwarded-Proto: http").refused(403, "https_required")
+			c.Do("POST", "/", "", "X-Forwarded-Proto: https", "Origin: https://"+c.Host).Expect(200)
+			c.Do("POST", "/", "", "X-Forwarded-Proto: https", "Origin: http://"+c.Host).Refused(403, "cross_origin")
+			c.Do("POST", "/", "", append(forged, "Origin: https://evil.example")...).Refused(403, "cross_origin")
+			c.Get("/", "X-Forwarded-Proto: http").Refused(403, "https_required")
 		})
 	}
 }
@@ -105,10 +106,10 @@ func TestForwarded_FromProxy(t *testing.T) {
 // TestHost_ForOrigin: the Host of the request is what an Origin is compared with, and a target that names
 // another one is read like net/http reads it (P5).
 func TestHost_ForOrigin(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := newApp()
 	app.All("/", fiberguard.Require(g, policy.SignedIn), who)
-	c := serve(t, app).signIn(g, "bob")
+	c := serve(t, app).SignIn(g, "bob")
 	for _, test := range []struct {
 		target string
 		lines  []string
@@ -123,9 +124,9 @@ func TestHost_ForOrigin(t *testing.T) {
 		{"http://app.example.com/", []string{"Host: evil.example", "Origin: http://evil.example"}, 403},
 		{"/", []string{"Host: app.example.com", "Host: evil.example", "Origin: http://evil.example"}, 0},
 	} {
-		a := c.dial().do("POST", test.target, "", append(test.lines, c.cookie(g), "Content-Length: 0")...)
-		if a.status != test.want && (test.want != 0 || a.status == 200) {
-			t.Errorf("%s %q: status %d", test.target, test.lines, a.status)
+		a := c.Dial().Do("POST", test.target, "", append(test.lines, c.Cookie(g), "Content-Length: 0")...)
+		if a.Status != test.want && (test.want != 0 || a.Status == 200) {
+			t.Errorf("%s %q: status %d", test.target, test.lines, a.Status)
 		}
 	}
 }
@@ -133,7 +134,7 @@ func TestHost_ForOrigin(t *testing.T) {
 // TestConnection: TLS and the peer are those of the connection: an Origin with https belongs to an encrypted
 // one, and a Unix socket has no address that strangers could share.
 func TestConnection(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := newApp()
 	app.Use(fiberguard.Sessions(g))
 	app.All("/", who)
@@ -144,10 +145,10 @@ func TestConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := serveOn(t, app, ln).signIn(g, "bob")
-	c.base, c.http.Transport = "https://"+c.host, certified.Client().Transport
-	c.do("POST", "/", "", "Origin: https://"+c.host).expect(200).says("bob")
-	c.do("POST", "/", "", "Origin: http://"+c.host).refused(403, "cross_origin")
+	c := serveOn(t, app, ln).SignIn(g, "bob")
+	c.Base, c.HTTP.Transport = "https://"+c.Host, certified.Client().Transport
+	c.Do("POST", "/", "", "Origin: https://"+c.Host).Expect(200).Says("bob")
+	c.Do("POST", "/", "", "Origin: http://"+c.Host).Refused(403, "cross_origin")
 
 	other := newApp()
 	other.Get("/ip", fiberguard.Sessions(g), func(c *fiber.Ctx) error { return c.SendString(fiberguard.From(c).IP().String()) })
@@ -156,7 +157,7 @@ func TestConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := serveOn(t, other, ln)
-	u.base = "http://app.example.com"
-	u.http.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }
-	u.get("/ip", "X-Forwarded-For: 203.0.113.9").expect(200).says("invalid IP")
+	u.Base = "http://app.example.com"
+	u.HTTP.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }
+	u.Get("/ip", "X-Forwarded-For: 203.0.113.9").Expect(200).Says("invalid IP")
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	"github.com/nguard-go/nguard/audit"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
@@ -59,8 +60,8 @@ func TestFrom_NotInstalled(t *testing.T) {
 	if s := r.Subject(); s == nil || s.UserID != "" {
 		t.Errorf("subject: %+v", s)
 	}
-	c := serve(t, http.HandlerFunc(who))
-	if got := c.get("/").expect(500).code(); got != "internal" {
+	c := browsertest.Serve(t, http.HandlerFunc(who))
+	if got := c.Get("/").Expect(500).Code(); got != "internal" {
 		t.Errorf("code %q", got)
 	}
 }
@@ -69,9 +70,9 @@ func TestFrom_NotInstalled(t *testing.T) {
 // derived, and calls with it are the person's.
 func TestContext_CarriesRequest(t *testing.T) {
 	sink := audit.NewMemory(0)
-	g := newGuard(t, func(c *nguard.Config) { c.Audit = sink })
+	g := browsertest.NewGuard(t, func(c *nguard.Config) { c.Audit = sink })
 	type key struct{}
-	c := serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c := browsertest.Serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), key{}, "x"), time.Minute)
 		defer cancel()
 		req, ok := nguard.FromContext(ctx)
@@ -84,11 +85,11 @@ func TestContext_CarriesRequest(t *testing.T) {
 		if err := req.Record(ctx, nguard.Event{Name: "own_event", Outcome: nguard.Success, Class: nguard.ClassObservation}); err != nil {
 			t.Error(err)
 		}
-		if err := req.Authorize(context.Background(), roleAdmin, nil); !errors.Is(err, nguard.ErrDenied) {
+		if err := req.Authorize(context.Background(), browsertest.Admin, nil); !errors.Is(err, nguard.ErrDenied) {
 			t.Errorf("with a context from elsewhere: %v", err)
 		}
-	}))).signIn(g, "bob")
-	c.get("/page").expect(200)
+	}))).SignIn(g, "bob")
+	c.Get("/page").Expect(200)
 	for _, e := range sink.Events() {
 		if e.Name == "own_event" {
 			if e.Actor != "bob" || e.Path != "/page" || e.IP != "127.0.0.1" || e.RequestID == "" {
@@ -103,8 +104,8 @@ func TestContext_CarriesRequest(t *testing.T) {
 // TestRequest_ManyGoroutines: one Request may be used by many goroutines of its handler.
 func TestRequest_ManyGoroutines(t *testing.T) {
 	const workers, rounds = 16, 10
-	g := newGuard(t)
-	c := serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	g := browsertest.NewGuard(t)
+	c := browsertest.Serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := httpguard.From(r)
 		var done sync.WaitGroup
 		for i := range workers {
@@ -112,10 +113,10 @@ func TestRequest_ManyGoroutines(t *testing.T) {
 			go func() {
 				defer done.Done()
 				for range rounds {
-					if _, err := req.Update(r.Context(), func(d *nguard.Draft) error { return visits.Modify(d, func(n int) int { return n + 1 }) }); err != nil {
+					if _, err := req.Update(r.Context(), func(d *nguard.Draft) error { return browsertest.Visits.Modify(d, func(n int) int { return n + 1 }) }); err != nil {
 						t.Errorf("update: %v", err)
 					}
-					if s, err := req.Session(); err != nil || visits.Get(s) == 0 {
+					if s, err := req.Session(); err != nil || browsertest.Visits.Get(s) == 0 {
 						t.Errorf("session: %v", err)
 					}
 					if err := req.Authorize(r.Context(), policy.SignedIn, nil); err != nil {
@@ -138,18 +139,18 @@ func TestRequest_ManyGoroutines(t *testing.T) {
 			httpguard.Fail(w, r, err)
 			return
 		}
-		fmt.Fprint(w, visits.Get(s), theme.Get(s))
-	}))).signIn(g, "bob")
-	a := c.do("POST", "/", "").expect(200)
-	if a.body != fmt.Sprint(workers*rounds, "dark") || len(a.header.Values("Set-Cookie")) != 1 {
-		t.Errorf("%q, cookies %q", a.body, a.header.Values("Set-Cookie"))
+		fmt.Fprint(w, browsertest.Visits.Get(s), browsertest.Theme.Get(s))
+	}))).SignIn(g, "bob")
+	a := c.Do("POST", "/", "").Expect(200)
+	if a.Body != fmt.Sprint(workers*rounds, "dark") || len(a.Header.Values("Set-Cookie")) != 1 {
+		t.Errorf("%q, cookies %q", a.Body, a.Header.Values("Set-Cookie"))
 	}
 }
 
 // TestHandlerPanics: a panic passes through to net/http as it does without nguard, and the request is
 // over with it.
 func TestHandlerPanics(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	var kept *nguard.Request
 	h := httpguard.Sessions(g)(httpguard.Require(g, policy.SignedIn)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		kept = httpguard.From(r)
@@ -172,12 +173,12 @@ func TestHandlerPanics(t *testing.T) {
 // TestOwnCookies_Stay: cookies and headers of the program stand beside nguard's, and several changes in
 // one request leave one session cookie.
 func TestOwnCookies_Stay(t *testing.T) {
-	g := newGuard(t)
-	c := serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	g := browsertest.NewGuard(t)
+	c := browsertest.Serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "before", Value: "1"})
 		w.Header().Add("Vary", "Accept")
 		for range 3 {
-			if _, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error { return visits.Modify(d, func(n int) int { return n + 1 }) }); err != nil {
+			if _, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error { return browsertest.Visits.Modify(d, func(n int) int { return n + 1 }) }); err != nil {
 				t.Error(err)
 			}
 		}
@@ -189,22 +190,22 @@ func TestOwnCookies_Stay(t *testing.T) {
 			t.Errorf("after the login: %v", err)
 		}
 		fmt.Fprint(w, "ok")
-	}))).signIn(g, "bob")
-	old := c.other()
-	old.cookies[g.CookieName()] = c.cookies[g.CookieName()]
-	a := c.do("POST", "/", "").expect(200)
+	}))).SignIn(g, "bob")
+	old := c.Other()
+	old.Cookies[g.CookieName()] = c.Cookies[g.CookieName()]
+	a := c.Do("POST", "/", "").Expect(200)
 	var names []string
-	for _, line := range a.header.Values("Set-Cookie") {
+	for _, line := range a.Header.Values("Set-Cookie") {
 		name, _, _ := strings.Cut(line, "=")
 		names = append(names, name)
 	}
-	if fmt.Sprint(names) != fmt.Sprint([]string{"before", g.CookieName(), "after"}) || !strings.Contains(strings.Join(a.header.Values("Vary"), ","), "Accept") || !strings.Contains(strings.Join(a.header.Values("Vary"), ","), "Cookie") {
-		t.Errorf("cookies %q, Vary %q", names, a.header.Values("Vary"))
+	if fmt.Sprint(names) != fmt.Sprint([]string{"before", g.CookieName(), "after"}) || !strings.Contains(strings.Join(a.Header.Values("Vary"), ","), "Accept") || !strings.Contains(strings.Join(a.Header.Values("Vary"), ","), "Cookie") {
+		t.Errorf("cookies %q, Vary %q", names, a.Header.Values("Vary"))
 	}
-	if s, err := g.Lookup(context.Background(), c.cookies[g.CookieName()]); err != nil || s.UserID() != "eve" {
+	if s, err := g.Lookup(context.Background(), c.Cookies[g.CookieName()]); err != nil || s.UserID() != "eve" {
 		t.Errorf("the cookie leads to %v, %v", s, err)
 	}
-	if _, err := g.Lookup(context.Background(), old.cookies[g.CookieName()]); !errors.Is(err, nguard.ErrNoSession) {
+	if _, err := g.Lookup(context.Background(), old.Cookies[g.CookieName()]); !errors.Is(err, nguard.ErrNoSession) {
 		t.Errorf("the session before the login: %v", err)
 	}
 }

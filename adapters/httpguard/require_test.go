@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	"github.com/nguard-go/nguard/audit"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy"
 )
 
 func TestRequire(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	reached := 0
 	guarded := func(p nguard.Policy) http.Handler {
 		return httpguard.Sessions(g)(httpguard.Require(g, p)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -38,25 +39,25 @@ func TestRequire(t *testing.T) {
 		nobody, user int
 		admin        int
 	}{
-		{"signed in", policy.SignedIn, 401, 200, 200}, {"admin", roleAdmin, 401, 403, 200}, {"down", down, 503, 503, 503},
-		{"panic", bad, 503, 503, 503}, {"abstains", abstains, 401, 403, 403}, {"fresh", policy.All(roleAdmin, policy.Fresh(time.Hour)), 401, 403, 200},
+		{"signed in", policy.SignedIn, 401, 200, 200}, {"admin", browsertest.Admin, 401, 403, 200}, {"down", down, 503, 503, 503},
+		{"panic", bad, 503, 503, 503}, {"abstains", abstains, 401, 403, 403}, {"fresh", policy.All(browsertest.Admin, policy.Fresh(time.Hour)), 401, 403, 200},
 	} {
-		browser := serve(t, guarded(c.p))
-		for b, want := range map[*client]int{browser: c.nobody, browser.other().signIn(g, "bob"): c.user, browser.other().signIn(g, "ann"): c.admin} {
+		browser := browsertest.Serve(t, guarded(c.p))
+		for b, want := range map[*browsertest.Client]int{browser: c.nobody, browser.Other().SignIn(g, "bob"): c.user, browser.Other().SignIn(g, "ann"): c.admin} {
 			before := reached
-			a := b.get("/").expect(want)
+			a := b.Get("/").Expect(want)
 			if passed := reached > before; passed != (want == 200) {
 				t.Errorf("%s: status %d, and the handler was called: %v", c.name, want, passed)
 			}
-			if want != 200 && (a.code() == "" || strings.Contains(a.body, "admin@db") || strings.Contains(a.body, "bad policy")) {
-				t.Errorf("%s: %s", c.name, a.body)
+			if want != 200 && (a.Code() == "" || strings.Contains(a.Body, "admin@db") || strings.Contains(a.Body, "bad policy")) {
+				t.Errorf("%s: %s", c.name, a.Body)
 			}
 		}
 	}
 	// Everybody may be allowed; the session is still there for who has one.
-	c := serve(t, httpguard.Require(g, anyone)(http.HandlerFunc(who)))
-	c.get("/").expect(401)
-	if got := c.signIn(g, "bob").get("/").expect(200).body; got != "bob" {
+	c := browsertest.Serve(t, httpguard.Require(g, anyone)(http.HandlerFunc(who)))
+	c.Get("/").Expect(401)
+	if got := c.SignIn(g, "bob").Get("/").Expect(200).Body; got != "bob" {
 		t.Errorf("body %q", got)
 	}
 }
@@ -64,7 +65,7 @@ func TestRequire(t *testing.T) {
 // TestRequire_BadPolicy_DoesNotStart: a route without a rule, or with one that names an unknown role,
 // panics when it is built (checklist P9).
 func TestRequire_BadPolicy_DoesNotStart(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	for name, p := range map[string]nguard.Policy{
 		"nil": nil, "unknown role": policy.NewRole("owner"), "unknown permission": policy.Permission("posts:delete"), "nested": policy.Any(policy.SignedIn, policy.NewRole("owner")),
 		"no age": policy.Fresh(0),
@@ -84,22 +85,22 @@ func TestRequire_BadPolicy_DoesNotStart(t *testing.T) {
 // nor the process; each leaves a record (checklist P9).
 func TestPolicies_InHandlers(t *testing.T) {
 	sink := audit.NewMemory(0)
-	g := newGuard(t, func(c *nguard.Config) { c.Audit = sink })
+	g := browsertest.NewGuard(t, func(c *nguard.Config) { c.Audit = sink })
 	policies := map[string]nguard.Policy{
 		"/nil":   nil,
 		"/panic": nguard.PolicyFunc(func(context.Context, nguard.Access) nguard.Decision { panic("bad policy") }),
 		"/error": policy.Func("down", func(context.Context, nguard.Access) (bool, error) { return true, errors.New("down") }),
 		"/owner": policy.On("owner", func(a nguard.Access, owner string) bool { return a.Subject.UserID == owner }),
 	}
-	c := serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c := browsertest.Serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := httpguard.From(r).Authorize(r.Context(), policies[r.URL.Path], r.URL.Query().Get("owner")); err != nil {
 			httpguard.Fail(w, r, err)
 			return
 		}
 		fmt.Fprint(w, "allowed")
-	}))).signIn(g, "bob")
+	}))).SignIn(g, "bob")
 	for path, status := range map[string]int{"/nil": 403, "/panic": 503, "/error": 503, "/owner?owner=ann": 403, "/owner": 403, "/owner?owner=bob": 200} {
-		c.get(path).expect(status)
+		c.Get(path).Expect(status)
 	}
 	if err := g.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)

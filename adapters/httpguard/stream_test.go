@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy"
 )
@@ -24,7 +25,7 @@ func wrapped(g *nguard.Guard, h http.Handler) http.Handler {
 func visit(t testing.TB, r *http.Request) string {
 	t.Helper()
 	s, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error {
-		return visits.Modify(d, func(n int) int { return n + 1 })
+		return browsertest.Visits.Modify(d, func(n int) int { return n + 1 })
 	})
 	if err != nil {
 		t.Errorf("update before the first byte: %v", err)
@@ -36,9 +37,9 @@ func visit(t testing.TB, r *http.Request) string {
 // TestP09_ServerSentEvents: events reach the client while the handler still runs, the session is there
 // throughout, and it ends for the next request when it is revoked meanwhile.
 func TestP09_ServerSentEvents(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	next := make(chan struct{})
-	c := serve(t, wrapped(g, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c := browsertest.Serve(t, wrapped(g, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user := visit(t, r)
 		w.Header().Set("Content-Type", "text/event-stream")
 		control := http.NewResponseController(w)
@@ -65,8 +66,8 @@ func TestP09_ServerSentEvents(t *testing.T) {
 				t.Errorf("session while streaming: %v", err)
 			}
 		}
-	}))).signIn(g, "bob")
-	resp, err := c.http.Do(c.request("POST", "/events", ""))
+	}))).SignIn(g, "bob")
+	resp, err := c.HTTP.Do(c.Request("POST", "/events", ""))
 	if err != nil {
 		t.Fatal(err)
 	}

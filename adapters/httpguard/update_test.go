@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 )
 
 // TestUpdate_InsideUpdate: a function that changes the session again would wait for itself. It is told so
 // in bounded time, may read the session, and the outer change goes on.
 func TestUpdate_InsideUpdate(t *testing.T) {
-	g := newGuard(t, func(c *nguard.Config) { c.Timeout = 300 * time.Millisecond })
+	g := browsertest.NewGuard(t, func(c *nguard.Config) { c.Timeout = 300 * time.Millisecond })
 	for name, set := range map[string]func(d *nguard.Draft) error{
-		"in the session": func(d *nguard.Draft) error { return visits.Set(d, 3) }, "in the user": func(d *nguard.Draft) error { return theme.Set(d, "dark") },
+		"in the session": func(d *nguard.Draft) error { return browsertest.Visits.Set(d, 3) }, "in the user": func(d *nguard.Draft) error { return browsertest.Theme.Set(d, "dark") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c := browsertest.Serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				req := httpguard.From(r)
 				inner := 0
 				_, err := req.Update(r.Context(), func(d *nguard.Draft) error {
@@ -39,23 +40,23 @@ func TestUpdate_InsideUpdate(t *testing.T) {
 				if err != nil {
 					httpguard.Fail(w, r, err)
 				}
-			}))).signIn(g, "bob")
-			if a := c.do("POST", "/", "").expect(200); a.header.Get("Set-Cookie") == "" {
+			}))).SignIn(g, "bob")
+			if a := c.Do("POST", "/", "").Expect(200); a.Header.Get("Set-Cookie") == "" {
 				t.Error("the outer change set no cookie")
 			}
-			c.get("/").expect(200)
+			c.Get("/").Expect(200)
 		})
 	}
 }
 
 // TestUpdate_Refused_ChangesNothing: an error or panic of the function leaves the session, and no cookie.
 func TestUpdate_Refused_ChangesNothing(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	own := errors.New("own error")
-	c := serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c := browsertest.Serve(t, httpguard.Sessions(g)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		before, _ := httpguard.From(r).Session()
 		_, err := httpguard.From(r).Update(r.Context(), func(d *nguard.Draft) error {
-			if err := visits.Set(d, 5); err != nil {
+			if err := browsertest.Visits.Set(d, 5); err != nil {
 				return err
 			}
 			if r.URL.Path == "/panic" {
@@ -66,12 +67,12 @@ func TestUpdate_Refused_ChangesNothing(t *testing.T) {
 		if r.URL.Path == "/error" && !errors.Is(err, own) || r.URL.Path == "/panic" && !errors.Is(err, nguard.ErrHook) {
 			t.Errorf("%s: %v", r.URL.Path, err)
 		}
-		if after, _ := httpguard.From(r).Session(); after != before || visits.Get(after) != 0 {
+		if after, _ := httpguard.From(r).Session(); after != before || browsertest.Visits.Get(after) != 0 {
 			t.Errorf("the session is %v, was %v", after, before)
 		}
-	}))).signIn(g, "bob")
+	}))).SignIn(g, "bob")
 	for _, path := range []string{"/error", "/panic"} {
-		if a := c.do("POST", path, "").expect(200); a.header.Get("Set-Cookie") != "" {
+		if a := c.Do("POST", path, "").Expect(200); a.Header.Get("Set-Cookie") != "" {
 			t.Errorf("%s set a cookie", path)
 		}
 	}

@@ -10,12 +10,14 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 )
 
 // TestP09_Writer_Identical: the http.ResponseWriter that handlers get is the server's own value, with all
 // that it can do, over HTTP/1 and HTTP/2.
 func TestP09_Writer_Identical(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	for _, version := range []int{1, 2} {
 		t.Run(fmt.Sprint("HTTP/", version), func(t *testing.T) {
 			var outer, inner http.ResponseWriter
@@ -35,11 +37,11 @@ func TestP09_Writer_Identical(t *testing.T) {
 			s.EnableHTTP2 = version == 2
 			s.StartTLS()
 			defer s.Close()
-			c := newClient(t, s).signIn(g, "bob")
-			a := c.do("POST", "/", "").expect(200)
+			c := browsertest.NewClient(t, s.URL, s.Client()).SignIn(g, "bob")
+			a := c.Do("POST", "/", "").Expect(200)
 			want := map[int]string{1: "bob1 true true false true true", 2: "bob2 true false true false true"}[version]
-			if a.body != want || a.header.Get("Set-Cookie") == "" {
-				t.Errorf("%q, want %q; cookie %q", a.body, want, a.header.Get("Set-Cookie"))
+			if a.Body != want || a.Header.Get("Set-Cookie") == "" {
+				t.Errorf("%q, want %q; cookie %q", a.Body, want, a.Header.Get("Set-Cookie"))
 			}
 			if outer != inner || reflect.TypeOf(outer) != reflect.TypeOf(inner) {
 				t.Errorf("the handler got a %T, the server gave a %T", inner, outer)
@@ -60,7 +62,7 @@ func TestP09_Sendfile(t *testing.T) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/copy", func(w http.ResponseWriter, r *http.Request) {
 		visit(t, r)
@@ -76,9 +78,9 @@ func TestP09_Sendfile(t *testing.T) {
 		}
 	})
 	mux.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) })
-	c := serve(t, wrapped(g, mux)).signIn(g, "bob")
+	c := browsertest.Serve(t, wrapped(g, mux)).SignIn(g, "bob")
 	fetch := func(method, path string, headers ...string) (*http.Response, [32]byte, int64) {
-		resp, err := c.http.Do(c.request(method, path, "", headers...))
+		resp, err := c.HTTP.Do(c.Request(method, path, "", headers...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +113,7 @@ func TestP09_Sendfile(t *testing.T) {
 // TestP09_Push: http.Pusher of HTTP/2 is reached; that this client does not want pushes is net/http's own
 // answer.
 func TestP09_Push(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	s := httptest.NewUnstartedServer(wrapped(g, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		p, ok := w.(http.Pusher)
 		if !ok {
@@ -123,7 +125,7 @@ func TestP09_Push(t *testing.T) {
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	defer s.Close()
-	if got := newClient(t, s).signIn(g, "bob").get("/").expect(200).body; got != http.ErrNotSupported.Error() {
+	if got := browsertest.NewClient(t, s.URL, s.Client()).SignIn(g, "bob").Get("/").Expect(200).Body; got != http.ErrNotSupported.Error() {
 		t.Errorf("Push says %q", got)
 	}
 }
