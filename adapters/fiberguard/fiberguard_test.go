@@ -27,57 +27,24 @@ func TestSessions(t *testing.T) {
 	c.Do("POST", "/", "", "Sec-Fetch-Site: cross-site").Refused(403, "cross_origin")
 }
 
-// TestSessions_HeadersOfOneRequest: browsers send Sec-Fetch-Site and Origin with a write, and what one header
-// says must not stand in the place of the other.
+// TestSessions_HeadersOfOneRequest: fiber gives the lines of a header apart.
 func TestSessions_HeadersOfOneRequest(t *testing.T) {
-	g := browsertest.NewGuard(t)
-	app := newApp()
-	app.Use(fiberguard.Sessions(g))
-	app.All("/", who)
-	c := serve(t, app).SignIn(g, "bob")
-	own, foreign := "Origin: "+c.Base, "Origin: http://evil.example"
-	c.Do("POST", "/", "", own).Expect(200).Says("bob")
-	c.Do("POST", "/", "", own, "Sec-Fetch-Site: cross-site").Refused(403, "cross_origin")
-	c.Do("POST", "/", "", foreign).Refused(403, "cross_origin")
-	w := c.Dial()
-	for _, lines := range [][]string{{own, own}, {own, foreign}, {foreign, own}, {"Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"}, {"Origin: same-origin"}, {"Origin: null"}} {
-		if a := w.Do("POST", "/", "", append(lines, "Content-Length: 0", c.Cookie(g))...); a.Status != 403 {
-			t.Errorf("%q: status %d", lines, a.Status)
-		}
-	}
-	w.Do("POST", "/", "", own, "Content-Length: 0", c.Cookie(g)).Expect(200)
-}
-
-func TestEndpoints(t *testing.T) {
-	g := browsertest.NewGuard(t)
-	app := newApp()
-	app.Use(fiberguard.Sessions(g), fiberguard.Endpoints(g))
-	app.Get("/", who)
-	c := serve(t, app)
-	c.Do("POST", "/api/auth/login", `{"id":"bob","password":"wrong"}`).Refused(401, "bad_credentials")
-	c.Do("POST", "/api/auth/login", browsertest.Credentials("bob")).Expect(200)
-	c.Get("/").Expect(200).Says("bob")
-	c.Do("POST", "/api/auth/update", `{"theme":"dark"}`).Expect(200)
-	c.Get("/api/auth/nothing").Refused(404, "not_found")
-	c.Do("PUT", "/api/auth/update", "").Refused(405, "method_not_allowed")
-	c.Do("POST", "/api/auth/logout", "").Expect(200)
-	c.Get("/").Refused(401, "no_session")
+	browsertest.OneRequest(t, func(g *nguard.Guard) *browsertest.Client {
+		app := newApp()
+		app.Use(fiberguard.Sessions(g))
+		app.All("/", who)
+		return serve(t, app)
+	})
 }
 
 func TestRequire_Limit(t *testing.T) {
-	g := browsertest.NewGuard(t)
-	app := newApp()
-	app.Get("/admin", fiberguard.Require(g, browsertest.Admin), who)
-	app.Get("/limited", fiberguard.Limit(g, browsertest.Full{}), who)
-	app.Get("/free", fiberguard.Limit(g, nguard.Unlimited), who)
-	c := serve(t, app)
-	c.Get("/admin").Refused(401, "no_session")
-	c.SignIn(g, "bob").Get("/admin").Refused(403, "forbidden")
-	c.SignIn(g, "ann").Get("/admin").Expect(200).Says("ann")
-	if a := c.Get("/limited").Refused(429, "rate_limited"); a.Header.Get("Retry-After") != "2" {
-		t.Errorf("headers %v", a.Header)
-	}
-	c.Get("/free").Expect(200).Says("ann")
+	browsertest.RequireLimit(t, func(g *nguard.Guard) *browsertest.Client {
+		app := newApp()
+		app.Get("/admin", fiberguard.Require(g, browsertest.Admin), who)
+		app.Get("/limited", fiberguard.Limit(g, browsertest.Full{}), who)
+		app.Get("/free", fiberguard.Limit(g, nguard.Unlimited), who)
+		return serve(t, app)
+	})
 }
 
 // TestBuild_Panics: what is wrong with a route is seen when it is built, not by its first visitor.

@@ -62,13 +62,7 @@ func TestSlowReader(t *testing.T) {
 		took, l := make(chan time.Duration), make(browsertest.Pipes)
 		serveStream(t, l, fiber.Config{WriteTimeout: 2 * time.Second}, 3*time.Second, func(_ context.Context, w io.Writer) {
 			time.Sleep(4 * time.Second) // longer than both limits, with nothing to write
-			start := time.Now()
-			for block := make([]byte, 64<<10); ; {
-				if _, err := w.Write(block); err != nil {
-					took <- time.Since(start)
-					return
-				}
-			}
+			took <- browsertest.Fill(w)
 		})
 		conn := l.Dial()
 		defer conn.Close()

@@ -1,6 +1,10 @@
 package browsertest
 
-import "net"
+import (
+	"io"
+	"net"
+	"time"
+)
 
 // Pipes is a listener of connections in memory, for a server in a bubble of testing/synctest, where time is
 // given. What is written waits until it is read: there are no buffers between.
@@ -29,3 +33,13 @@ func (p Pipes) Close() error {
 
 // Addr is no address.
 func (p Pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// Fill writes until that fails, and returns how long it took.
+func Fill(w io.Writer) time.Duration {
+	start := time.Now()
+	for block := make([]byte, 64<<10); ; {
+		if _, err := w.Write(block); err != nil {
+			return time.Since(start)
+		}
+	}
+}

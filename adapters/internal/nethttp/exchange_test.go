@@ -32,13 +32,7 @@ func TestSlowReader(t *testing.T) {
 		took := make(chan time.Duration)
 		l := serve(t, &http.Server{WriteTimeout: 2 * time.Second}, 3*time.Second, func(w io.Writer) {
 			time.Sleep(4 * time.Second) // longer than both limits, with nothing to write
-			start := time.Now()
-			for block := make([]byte, 64<<10); ; {
-				if _, err := w.Write(block); err != nil {
-					took <- time.Since(start)
-					return
-				}
-			}
+			took <- browsertest.Fill(w)
 		})
 		conn := l.Dial()
 		defer conn.Close()
