@@ -65,7 +65,7 @@ func tenTabs(t *testing.T, b *chromium, adapter string) {
 		for _, w := range tabs {
 			for _, s := range w.requests("GET api/auth/events") {
 				all++
-				if s.ended.IsZero() {
+				if !s.ended {
 					open++
 					leader = w
 				}

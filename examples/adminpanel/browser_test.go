@@ -82,9 +82,10 @@ type decision func(ctx context.Context, id fetch.RequestID) error
 
 // sent is a request of a tab.
 type sent struct {
-	path      string
-	at, ended time.Time
-	status    int64
+	path   string
+	at     time.Duration // by the browser's clock: events may come late
+	ended  bool
+	status int64
 }
 
 // open opens a page of the panel and waits until it has something to show.
@@ -122,7 +123,6 @@ func (p *profile) open(hash string) *tab {
 func (w *tab) hear(event any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := time.Now()
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
 		w.problems = append(w.problems, fmt.Sprint(e.ExceptionDetails.Text, " ", e.ExceptionDetails.Exception.Description))
@@ -139,7 +139,7 @@ func (w *tab) hear(event any) {
 			w.problems = append(w.problems, e.Entry.Text+" "+e.Entry.URL)
 		}
 	case *network.EventRequestWillBeSent:
-		s := &sent{path: e.Request.Method + " " + strings.SplitN(e.Request.URL, "/", 4)[min(3, strings.Count(e.Request.URL, "/"))], at: now}
+		s := &sent{path: e.Request.Method + " " + strings.SplitN(e.Request.URL, "/", 4)[min(3, strings.Count(e.Request.URL, "/"))], at: time.Duration(e.Timestamp.Float64() * float64(time.Second))}
 		w.sent[e.RequestID] = s
 		w.order = append(w.order, s)
 	case *network.EventResponseReceived:
@@ -148,11 +148,11 @@ func (w *tab) hear(event any) {
 		}
 	case *network.EventLoadingFinished:
 		if s := w.sent[e.RequestID]; s != nil {
-			s.ended = now
+			s.ended = true
 		}
 	case *network.EventLoadingFailed:
 		if s := w.sent[e.RequestID]; s != nil {
-			s.ended = now
+			s.ended = true
 		}
 	case *fetch.EventRequestPaused:
 		for path, decide := range w.held {

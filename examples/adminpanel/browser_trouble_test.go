@@ -27,7 +27,7 @@ func patient(t *testing.T, b *chromium, adapter string) {
 		}
 	}
 	wait := get[float64](ada, `Number([...document.querySelectorAll("table:last-of-type td.number")].at(-1).textContent.replace(" s", ""))`)
-	if gap := list[6].at.Sub(list[5].at); wait < 1 || gap < time.Duration(wait)*time.Second {
+	if gap := list[6].at - list[5].at; wait < 1 || gap < time.Duration(wait)*time.Second {
 		t.Errorf("Retry-After was %v s, and the next request came after %v", wait, gap)
 	}
 }
