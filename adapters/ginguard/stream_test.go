@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -163,30 +161,7 @@ func TestStream_Hijack(t *testing.T) {
 	g := browsertest.NewGuard(t)
 	reached := make(chan string, 8)
 	c := browsertest.Serve(t, wrapped(g, func(c *gin.Context) {
-		s, err := ginguard.From(c).Session()
-		if err != nil {
-			ginguard.Fail(c, err)
-			return
-		}
-		reached <- s.UserID()
-		conn, buf, err := http.NewResponseController(c.Writer).Hijack()
-		if err != nil {
-			t.Errorf("Hijack: %v", err)
-			return
-		}
-		defer conn.Close()
-		fmt.Fprintf(buf, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello %s\n", s.UserID())
-		if err := buf.Flush(); err != nil {
-			t.Error(err)
-		}
-		line, err := buf.ReadString('\n')
-		if err != nil {
-			t.Error(err)
-		}
-		if s, err := ginguard.From(c).Session(); err != nil || s.UserID() != "bob" { // the handler still runs
-			t.Errorf("session on the hijacked connection: %v", err)
-		}
-		fmt.Fprintf(conn, "you said %s", line)
+		browsertest.TakeOver(t, c.Writer, ginguard.From(c), reached)
 	})).SignIn(g, "bob")
 	c.Socket(t, g, reached)
 }
@@ -195,14 +170,7 @@ func TestStream_Hijack(t *testing.T) {
 // before.
 func TestStream_Files(t *testing.T) {
 	const size = 4 << 20
-	path := filepath.Join(t.TempDir(), "large.bin")
-	content := make([]byte, size)
-	for i := range content {
-		content[i] = byte(i * 7 >> 3)
-	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path, content := browsertest.File(t, size)
 	g := browsertest.NewGuard(t)
 	c := browsertest.Serve(t, wrapped(g, func(c *gin.Context) {
 		if c.Request.Method == http.MethodPost {

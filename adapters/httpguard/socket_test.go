@@ -56,30 +56,7 @@ func TestP09_Hijack(t *testing.T) {
 	g := browsertest.NewGuard(t)
 	reached := make(chan string, 8)
 	c := browsertest.Serve(t, wrapped(g, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := httpguard.From(r).Session()
-		if err != nil {
-			httpguard.Fail(w, r, err)
-			return
-		}
-		reached <- s.UserID()
-		conn, buf, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Errorf("Hijack: %v", err)
-			return
-		}
-		defer conn.Close()
-		fmt.Fprintf(buf, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello %s\n", s.UserID())
-		if err := buf.Flush(); err != nil {
-			t.Error(err)
-		}
-		line, err := buf.ReadString('\n')
-		if err != nil {
-			t.Error(err)
-		}
-		if s, err := httpguard.From(r).Session(); err != nil || s.UserID() != "bob" { // the handler still runs
-			t.Errorf("session on the hijacked connection: %v", err)
-		}
-		fmt.Fprintf(conn, "you said %s", line)
+		browsertest.TakeOver(t, w, httpguard.From(r), reached)
 	}))).SignIn(g, "bob")
 	c.Socket(t, g, reached)
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 
@@ -54,14 +53,7 @@ func TestP09_Writer_Identical(t *testing.T) {
 // large files, ranges and conditional requests work, with a cookie set before.
 func TestP09_Sendfile(t *testing.T) {
 	const size = 8 << 20
-	path := filepath.Join(t.TempDir(), "large.bin")
-	content := make([]byte, size)
-	for i := range content {
-		content[i] = byte(i * 7 >> 3)
-	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path, content := browsertest.File(t, size)
 	g := browsertest.NewGuard(t)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/copy", func(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -35,4 +36,32 @@ func (c *Client) Socket(t testing.TB, g *nguard.Guard, reached <-chan string) {
 	if len(reached) != 0 {
 		t.Error("a foreign handshake reached the handler")
 	}
+}
+
+// TakeOver is the handler's part of [Client.Socket], for frameworks whose answers are an http.ResponseWriter.
+func TakeOver(t testing.TB, w http.ResponseWriter, r *nguard.Request, reached chan<- string) {
+	s, err := r.Session()
+	if err != nil {
+		t.Errorf("session: %v", err)
+		return
+	}
+	reached <- s.UserID()
+	conn, buf, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Errorf("Hijack: %v", err)
+		return
+	}
+	defer conn.Close()
+	fmt.Fprintf(buf, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello %s\n", s.UserID())
+	if err := buf.Flush(); err != nil {
+		t.Error(err)
+	}
+	line, err := buf.ReadString('\n')
+	if err != nil {
+		t.Error(err)
+	}
+	if s, err := r.Session(); err != nil || s.UserID() != "bob" { // the handler still runs
+		t.Errorf("session on the hijacked connection: %v", err)
+	}
+	fmt.Fprintf(conn, "you said %s", line)
 }
