@@ -11,22 +11,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/nguard-go/nguard/adapters/fiberguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 )
-
-// names are the cookies that an answer sets, by line.
-func (a reply) names() (list []string) {
-	for _, line := range a.header.Values("Set-Cookie") {
-		name, _, _ := strings.Cut(line, "=")
-		list = append(list, name)
-	}
-	return list
-}
 
 // TestCookies_AreLinesOfTheirOwn: two Set-Cookie lines that are joined by a comma are one broken cookie, and
 // c.Append joins them. The program's own cookies stay, before and after, also those that look alike.
 func TestCookies_AreLinesOfTheirOwn(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	own := g.CookieName()
 	alike := []string{own + "2", "x" + own, strings.ToLower(own), strings.TrimPrefix(own, "__Host-")}
 	app := newApp()
@@ -46,27 +38,27 @@ func TestCookies_AreLinesOfTheirOwn(t *testing.T) {
 		c.Response().Header.Add("Set-Cookie", "raw=4; Path=/")
 		return nil
 	})
-	c := serve(t, app).signIn(g, "bob")
+	c := serve(t, app).SignIn(g, "bob")
 	want := append([]string{"before"}, alike...)
-	a := c.do("POST", "/", "").expect(200)
-	if got := a.names(); !slices.Equal(got, append(slices.Clone(want), "between", own, "after", "raw")) {
-		t.Errorf("lines %q", a.header.Values("Set-Cookie"))
+	a := c.Do("POST", "/", "").Expect(200)
+	if got := a.Names(); !slices.Equal(got, append(slices.Clone(want), "between", own, "after", "raw")) {
+		t.Errorf("lines %q", a.Header.Values("Set-Cookie"))
 	}
-	for _, line := range a.header.Values("Set-Cookie") {
+	for _, line := range a.Header.Values("Set-Cookie") {
 		if strings.Contains(line, ",") {
 			t.Errorf("a joined line: %q", line)
 		}
 	}
-	a = c.do("POST", "/api/auth/logout", "").expect(200)
-	if got := a.names(); !slices.Equal(got, append(want, own)) {
-		t.Errorf("lines of the logout %q", a.header.Values("Set-Cookie"))
+	a = c.Do("POST", "/api/auth/logout", "").Expect(200)
+	if got := a.Names(); !slices.Equal(got, append(want, own)) {
+		t.Errorf("lines of the logout %q", a.Header.Values("Set-Cookie"))
 	}
 }
 
 // TestCookies_OwnLineIsReplaced: a login after an update in one handler leaves one line with the new token, or
 // browsers would hold whichever they read last.
 func TestCookies_OwnLineIsReplaced(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := newApp()
 	app.Use(fiberguard.Sessions(g))
 	app.Post("/", func(c *fiber.Ctx) error {
@@ -83,16 +75,16 @@ func TestCookies_OwnLineIsReplaced(t *testing.T) {
 		}
 		return fiberguard.From(c).Logout(c.UserContext())
 	})
-	c := serve(t, app).signIn(g, "bob")
-	a := c.do("POST", "/", "").expect(200)
-	if got := a.names(); !slices.Equal(got, []string{"other", g.CookieName()}) {
-		t.Errorf("lines %q", a.header.Values("Set-Cookie"))
+	c := serve(t, app).SignIn(g, "bob")
+	a := c.Do("POST", "/", "").Expect(200)
+	if got := a.Names(); !slices.Equal(got, []string{"other", g.CookieName()}) {
+		t.Errorf("lines %q", a.Header.Values("Set-Cookie"))
 	}
-	if s, err := g.Lookup(t.Context(), c.cookies[g.CookieName()]); err != nil || s.UserID() != "eve" {
+	if s, err := g.Lookup(t.Context(), c.Cookies[g.CookieName()]); err != nil || s.UserID() != "eve" {
 		t.Errorf("the cookie is that of %v, %v", s, err)
 	}
-	a = c.do("POST", "/logout", "").expect(200)
-	if lines := a.header.Values("Set-Cookie"); len(lines) != 1 || !strings.HasPrefix(lines[0], g.CookieName()+"=; ") {
+	a = c.Do("POST", "/logout", "").Expect(200)
+	if lines := a.Header.Values("Set-Cookie"); len(lines) != 1 || !strings.HasPrefix(lines[0], g.CookieName()+"=; ") {
 		t.Errorf("lines of the logout %q", lines)
 	}
 }
@@ -101,7 +93,7 @@ func TestCookies_OwnLineIsReplaced(t *testing.T) {
 // taken quotes away and turned a nameless "=__Host-x" into "__Host-x", which a sibling host can set (C8).
 // The one spelling of a token is read from the lines as they came.
 func TestCookies_AreReadRaw(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	for _, first := range []bool{false, true} {
 		app := newApp()
 		if first {
@@ -112,9 +104,9 @@ func TestCookies_AreReadRaw(t *testing.T) {
 		}
 		app.Use(fiberguard.Sessions(g))
 		app.Get("/", who)
-		c := serve(t, app).signIn(g, "bob")
-		eve := c.other().signIn(g, "eve")
-		name, token, w := g.CookieName(), c.cookies[g.CookieName()], c.dial()
+		c := serve(t, app).SignIn(g, "bob")
+		eve := c.Other().SignIn(g, "eve")
+		name, token, w := g.CookieName(), c.Cookies[g.CookieName()], c.Dial()
 		for _, test := range []struct {
 			lines  []string
 			status int
@@ -133,19 +125,19 @@ func TestCookies_AreReadRaw(t *testing.T) {
 			{[]string{"Cookie: " + strings.ToLower(name) + "=" + token}, 401, false},
 			{[]string{"Cookie: $Version=1; " + strings.TrimPrefix(name, "__Host-") + "=" + token}, 401, false},
 			{[]string{"Cookie: " + name + "=" + token[:71] + "%" + fmt.Sprintf("%X", token[71])}, 401, true},
-			{[]string{"Cookie: " + name + "=" + token + "; " + name + "=" + eve.cookies[name]}, 401, true},
-			{[]string{"Cookie: " + name + "=" + token, "Cookie: " + name + "=" + eve.cookies[name]}, 401, true},
+			{[]string{"Cookie: " + name + "=" + token + "; " + name + "=" + eve.Cookies[name]}, 401, true},
+			{[]string{"Cookie: " + name + "=" + token, "Cookie: " + name + "=" + eve.Cookies[name]}, 401, true},
 			{[]string{"X-A: b\r\n Cookie: " + name + "=" + token}, 0, false},
 		} {
-			a := w.do("GET", "/", "", test.lines...)
+			a := w.Do("GET", "/", "", test.lines...)
 			if test.status == 0 { // a folded line: another header's value, or refused
-				if a.status != 401 && a.status != 400 {
-					t.Errorf("%q: status %d", test.lines, a.status)
+				if a.Status != 401 && a.Status != 400 {
+					t.Errorf("%q: status %d", test.lines, a.Status)
 				}
 				continue
 			}
-			if a.status != test.status || (len(a.names()) > 0) != test.clears {
-				t.Errorf("asked before: %v, %q: status %d, cookies %q", first, test.lines, a.status, a.header.Values("Set-Cookie"))
+			if a.Status != test.status || (len(a.Names()) > 0) != test.clears {
+				t.Errorf("asked before: %v, %q: status %d, cookies %q", first, test.lines, a.Status, a.Header.Values("Set-Cookie"))
 			}
 		}
 	}
@@ -168,26 +160,26 @@ var browserHead = []string{
 // TestHeaderBuffer_LargestCookie: fiber takes 4096 bytes of header by default, for everything. The longest
 // cookie that a Config allows fits in beside what a browser sends and a kilobyte of other cookies (C6).
 func TestHeaderBuffer_LargestCookie(t *testing.T) {
-	g := newGuard(t, func(c *nguard.Config) { c.Cookie.Name = strings.Repeat("n", 64) })
+	g := browsertest.NewGuard(t, func(c *nguard.Config) { c.Cookie.Name = strings.Repeat("n", 64) })
 	app := newApp()
 	app.Use(fiberguard.Sessions(g))
 	app.Get("/", who)
-	c := serve(t, app).signIn(g, "bob")
-	c.dial().do("GET", "/", "", append(slices.Clone(browserHead), c.cookie(g))...).expect(200).says("bob")
+	c := serve(t, app).SignIn(g, "bob")
+	c.Dial().Do("GET", "/", "", append(slices.Clone(browserHead), c.Cookie(g))...).Expect(200).Says("bob")
 }
 
 // TestHeaderBuffer_TooLarge: a header that is too large gets an answer and ends no process (C4, C9).
 func TestHeaderBuffer_TooLarge(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := newApp()
 	app.Use(fiberguard.Sessions(g))
 	app.Get("/", who)
 	large := newApp(fiber.Config{ReadBufferSize: 256 << 10})
 	large.Use(fiberguard.Sessions(g))
 	large.Get("/", who)
-	c, l := serve(t, app).signIn(g, "bob"), serve(t, large).signIn(g, "bob")
+	c, l := serve(t, app).SignIn(g, "bob"), serve(t, large).SignIn(g, "bob")
 	for _, test := range []struct {
-		c      *client
+		c      *browsertest.Client
 		header string
 		want   int
 	}{
@@ -199,11 +191,11 @@ func TestHeaderBuffer_TooLarge(t *testing.T) {
 		{l, "Cookie: " + strings.Repeat("a=1; ", 3001), 401},
 		{l, "Cookie: " + strings.Repeat("a=1; ", 299), 200},
 	} {
-		w := test.c.dial()
+		w := test.c.Dial()
 		go func() { // what is left over when the server has hung up is of no interest
-			_, _ = io.WriteString(w.conn, "GET / HTTP/1.1\r\nHost: "+w.host+"\r\n"+test.header+"\r\n"+test.c.cookie(g)+"\r\n\r\n")
+			_, _ = io.WriteString(w.Conn, "GET / HTTP/1.1\r\nHost: "+w.Host+"\r\n"+test.header+"\r\n"+test.c.Cookie(g)+"\r\n\r\n")
 		}()
-		resp, err := http.ReadResponse(w.in, nil)
+		resp, err := http.ReadResponse(w.In, nil)
 		if err != nil {
 			t.Errorf("%.20q: %v", test.header, err)
 			continue
@@ -213,6 +205,6 @@ func TestHeaderBuffer_TooLarge(t *testing.T) {
 			t.Errorf("%.20q of %d bytes: status %d, want %d", test.header, len(test.header), resp.StatusCode, test.want)
 		}
 	}
-	c.get("/").expect(200).says("bob")
-	l.get("/").expect(200).says("bob")
+	c.Get("/").Expect(200).Says("bob")
+	l.Get("/").Expect(200).Says("bob")
 }

@@ -8,13 +8,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/nguard-go/nguard/adapters/fiberguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 )
 
 // TestErrorHandler: errors of nguard that a handler returns, as fiber's users do, are answered in JSON; the
 // application's own go on to its own handler.
 func TestErrorHandler(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := newApp(fiber.Config{ErrorHandler: fiberguard.ErrorHandler(func(c *fiber.Ctx, err error) error {
 		return c.Status(fiber.StatusTeapot).SendString("the program's: " + err.Error())
 	})})
@@ -28,14 +29,14 @@ func TestErrorHandler(t *testing.T) {
 	app.Get("/fiber", func(*fiber.Ctx) error { return fiber.ErrTeapot })
 	app.Get("/api/auth/own", func(*fiber.Ctx) error { return errors.New("out of paper") })
 	c := serve(t, app)
-	c.get("/session").refused(401, "no_session")
-	c.get("/conflict").refused(409, "conflict")
+	c.Get("/session").Refused(401, "no_session")
+	c.Get("/conflict").Refused(409, "conflict")
 	for path, want := range map[string]string{"/fault": "out of paper", "/fiber": "I'm a teapot", "/nowhere": "Cannot GET /nowhere"} {
-		if a := c.get(path).expect(fiber.StatusTeapot); !strings.Contains(a.body, "the program's: "+want) {
-			t.Errorf("%s: %s", path, a.body)
+		if a := c.Get(path).Expect(fiber.StatusTeapot); !strings.Contains(a.Body, "the program's: "+want) {
+			t.Errorf("%s: %s", path, a.Body)
 		}
 	}
-	if a := c.get("/api/auth/own").refused(500, "internal"); strings.Contains(a.body, "paper") {
-		t.Errorf("the cause is told: %s", a.body)
+	if a := c.Get("/api/auth/own").Refused(500, "internal"); strings.Contains(a.Body, "paper") {
+		t.Errorf("the cause is told: %s", a.Body)
 	}
 }

@@ -14,25 +14,11 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/nguard-go/nguard/adapters/fiberguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
 	"github.com/nguard-go/nguard/stores/memstore"
 )
-
-// head reads the header of an answer as it came.
-func (w *wire) head() string {
-	w.t.Helper()
-	var b strings.Builder
-	for {
-		line, err := w.in.ReadString('\n')
-		if err != nil {
-			w.t.Fatalf("after %q: %v", b.String(), err)
-		}
-		if b.WriteString(line); line == "\r\n" {
-			return b.String()
-		}
-	}
-}
 
 // TestHeaders_ConfigIsChecked: fiber writes what it is given, so that New refuses a name, domain or page with
 // a character that ends a header line or an attribute (L4).
@@ -68,9 +54,9 @@ func TestHeaders_FasthttpNeutralises(t *testing.T) {
 		c.Response().Header.SetContentType("text/plain" + evil)
 		return nil
 	})
-	w := serve(t, app).dial()
-	w.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	head := w.head()
+	w := serve(t, app).Dial()
+	w.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	head := w.Head()
 	if strings.Count(head, "\r\n") != strings.Count(head, "\n") || strings.Count(head, "\r\n") != strings.Count(head, "\r") {
 		t.Errorf("bare line ends in %q", head)
 	}
@@ -88,7 +74,7 @@ func TestHeaders_FasthttpNeutralises(t *testing.T) {
 // adds no line to the answer.
 func TestHeaders_NothingIsEchoedRaw(t *testing.T) {
 	store := &downStore{Store: memstore.New()}
-	g := newGuard(t, func(c *nguard.Config) {
+	g := browsertest.NewGuard(t, func(c *nguard.Config) {
 		c.Store, c.LoginPage = store, "/login?next=%0d%0a"
 		c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 		c.Users = guardtest.NewUsers(nguard.User{ID: "bob", Name: "a\r\nX-Evil: 1"})
@@ -96,12 +82,12 @@ func TestHeaders_NothingIsEchoedRaw(t *testing.T) {
 	app := newApp()
 	app.Use(fiberguard.Sessions(g), fiberguard.Endpoints(g))
 	app.Get("/*", who)
-	c := serve(t, app).signIn(g, "bob")
+	c := serve(t, app).SignIn(g, "bob")
 	ask := func(path string, lines ...string) string {
-		w := c.dial()
-		w.write("GET " + path + " HTTP/1.1\r\nHost: " + w.host + "\r\nConnection: close\r\n" + strings.Join(append(lines, c.cookie(g)), "\r\n") + "\r\n\r\n")
-		head := w.head()
-		_, _ = io.Copy(io.Discard, w.in)
+		w := c.Dial()
+		w.Write("GET " + path + " HTTP/1.1\r\nHost: " + w.Host + "\r\nConnection: close\r\n" + strings.Join(append(lines, c.Cookie(g)), "\r\n") + "\r\n\r\n")
+		head := w.Head()
+		_, _ = io.Copy(io.Discard, w.In)
 		return head
 	}
 	for _, down := range []bool{false, true} {
@@ -117,9 +103,9 @@ func TestHeaders_NothingIsEchoedRaw(t *testing.T) {
 					t.Errorf("%s with %q: %q", path, text, head)
 				}
 			}
-			bare := c.dial()
-			bare.write("GET " + path + " HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\rX-Evil: 1\r\nUser-Agent: b\rX-Evil: 2\r\nConnection: close\r\n" + c.cookie(g) + "\r\n\r\n")
-			if head := bare.head(); strings.Contains(head, "X-Evil") || strings.Count(head, "\r\n") != strings.Count(head, "\r") {
+			bare := c.Dial()
+			bare.Write("GET " + path + " HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\rX-Evil: 1\r\nUser-Agent: b\rX-Evil: 2\r\nConnection: close\r\n" + c.Cookie(g) + "\r\n\r\n")
+			if head := bare.Head(); strings.Contains(head, "X-Evil") || strings.Count(head, "\r\n") != strings.Count(head, "\r") {
 				t.Errorf("%s with a bare CR: %q", path, head)
 			}
 		}
@@ -129,7 +115,7 @@ func TestHeaders_NothingIsEchoedRaw(t *testing.T) {
 // TestFraming_LeftOverBody: a body that is refused before its end, or not read at all, is not taken for the
 // next request on the connection (P2), also where fiber streams it.
 func TestFraming_LeftOverBody(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	for _, config := range []fiber.Config{{}, {StreamRequestBody: true}} {
 		var smuggledIn atomic.Bool
 		app := newApp(config)
@@ -139,19 +125,19 @@ func TestFraming_LeftOverBody(t *testing.T) {
 			return nil
 		})
 		app.Get("/", who)
-		c := serve(t, app).signIn(g, "bob")
+		c := serve(t, app).SignIn(g, "bob")
 		const smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 		body := strings.Repeat(smuggled, 40<<10/len(smuggled))
 		for _, test := range []struct {
 			path, site string
 			want       int
 		}{{"/api/auth/update", "same-origin", 413}, {"/api/auth/update", "cross-site", 403}, {"/api/auth/nothing", "same-origin", 404}} {
-			w := c.dial()
+			w := c.Dial()
 			go func() { // the server may hang up instead of reading on
-				_, _ = io.WriteString(w.conn, "POST "+test.path+" HTTP/1.1\r\nHost: "+w.host+"\r\nSec-Fetch-Site: "+test.site+"\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n"+c.cookie(g)+"\r\n\r\n"+body+
-					"GET / HTTP/1.1\r\nHost: "+w.host+"\r\nConnection: close\r\n"+c.cookie(g)+"\r\n\r\n")
+				_, _ = io.WriteString(w.Conn, "POST "+test.path+" HTTP/1.1\r\nHost: "+w.Host+"\r\nSec-Fetch-Site: "+test.site+"\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n"+c.Cookie(g)+"\r\n\r\n"+body+
+					"GET / HTTP/1.1\r\nHost: "+w.Host+"\r\nConnection: close\r\n"+c.Cookie(g)+"\r\n\r\n")
 			}()
-			rest, _ := io.ReadAll(bufio.NewReader(w.conn))
+			rest, _ := io.ReadAll(bufio.NewReader(w.Conn))
 			if !strings.HasPrefix(string(rest), "HTTP/1.1 "+strconv.Itoa(test.want)+" ") || strings.Count(string(rest), "HTTP/1.1 ") > 2 || smuggledIn.Load() {
 				t.Errorf("streaming %v, %s: %.300q", config.StreamRequestBody, test.path, rest)
 			}
@@ -162,25 +148,25 @@ func TestFraming_LeftOverBody(t *testing.T) {
 // TestFraming_KeepsTheConnection: the connection stays, also for refusals, but for a body that fiber streams:
 // nobody knows whether the program reads it to its end.
 func TestFraming_KeepsTheConnection(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	for _, config := range []fiber.Config{{}, {StreamRequestBody: true}} {
 		app := newApp(config)
 		app.Use(fiberguard.Sessions(g), fiberguard.Endpoints(g))
 		app.Get("/", who)
-		c := serve(t, app).signIn(g, "bob")
-		w := c.dial()
+		c := serve(t, app).SignIn(g, "bob")
+		w := c.Dial()
 		for range 3 {
-			w.do("GET", "/api/auth/nothing", "", c.cookie(g)).refused(404, "not_found")
-			w.do("POST", "/api/auth/nothing", "", c.cookie(g), "Sec-Fetch-Site: same-origin", "Content-Length: 0").refused(404, "not_found")
+			w.Do("GET", "/api/auth/nothing", "", c.Cookie(g)).Refused(404, "not_found")
+			w.Do("POST", "/api/auth/nothing", "", c.Cookie(g), "Sec-Fetch-Site: same-origin", "Content-Length: 0").Refused(404, "not_found")
 			if config.StreamRequestBody {
 				continue
 			}
-			w.do("POST", "/api/auth/update", `{"theme":"dark"}`, c.cookie(g), "Sec-Fetch-Site: same-origin").expect(200)
-			w.do("POST", "/api/auth/update", `{"theme":`, c.cookie(g), "Sec-Fetch-Site: same-origin").refused(400, "malformed")
+			w.Do("POST", "/api/auth/update", `{"theme":"dark"}`, c.Cookie(g), "Sec-Fetch-Site: same-origin").Expect(200)
+			w.Do("POST", "/api/auth/update", `{"theme":`, c.Cookie(g), "Sec-Fetch-Site: same-origin").Refused(400, "malformed")
 		}
 		if config.StreamRequestBody {
-			w.do("POST", "/api/auth/update", `{"theme":"dark"}`, c.cookie(g), "Sec-Fetch-Site: same-origin").expect(200)
-			if _, err := w.conn.Read(make([]byte, 1)); err != io.EOF {
+			w.Do("POST", "/api/auth/update", `{"theme":"dark"}`, c.Cookie(g), "Sec-Fetch-Site: same-origin").Expect(200)
+			if _, err := w.Conn.Read(make([]byte, 1)); err != io.EOF {
 				t.Errorf("a connection is kept over a streamed body: %v", err)
 			}
 		}
@@ -190,14 +176,14 @@ func TestFraming_KeepsTheConnection(t *testing.T) {
 // TestMethods: what an endpoint does not know is 405 with Allow. Methods that fiber was not told of never reach
 // a handler: it answers 400 itself (P4).
 func TestMethods(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := newApp()
 	app.Use(fiberguard.Sessions(g), fiberguard.Endpoints(g))
 	c := serve(t, app)
 	for method, want := range map[string]int{"TRACE": 405, "PUT": 405, "PATCH": 405, "OPTIONS": 405, "DELETE": 405, "PROPFIND": 400, "post": 400} {
-		a := c.dial().do(method, "/api/auth/login", "", "Sec-Fetch-Site: same-origin", "Content-Length: 0").expect(want)
-		if want == 405 && (a.code() != "method_not_allowed" || a.header.Get("Allow") != "POST") {
-			t.Errorf("%s: %v %s", method, a.header, a.body)
+		a := c.Dial().Do(method, "/api/auth/login", "", "Sec-Fetch-Site: same-origin", "Content-Length: 0").Expect(want)
+		if want == 405 && (a.Code() != "method_not_allowed" || a.Header.Get("Allow") != "POST") {
+			t.Errorf("%s: %v %s", method, a.Header, a.Body)
 		}
 	}
 }

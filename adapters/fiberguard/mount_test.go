@@ -1,8 +1,8 @@
 package fiberguard_test
 
 import (
+	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
 	"github.com/nguard-go/nguard/adapters/fiberguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/endpoints"
 	"github.com/nguard-go/nguard/policy"
@@ -37,44 +38,13 @@ var settings = map[string]fiber.Config{
 	"no type":   {DisableDefaultContentType: true},
 }
 
-// plays goes through the endpoints below a prefix.
-func (c *client) plays(t *testing.T, prefix string) {
-	t.Helper()
-	at := prefix + endpoints.Prefix
-	c.get(at+"session").refused(401, "no_session")
-	c.do("POST", at+"login", `{"id":"bob","password":"x"}`).refused(401, "bad_credentials")
-	c.do("POST", at+"login", `{"id":"bob",`+password).expect(200)
-	if a := c.do("POST", at+"update", `{"theme":"dark"}`).expect(200); !strings.Contains(a.body, `"dark"`) || a.header.Get("Content-Type") != "application/json" {
-		t.Errorf("%s: %v %s", at, a.header, a.body)
-	}
-	if a := c.do("HEAD", at+"validate", "").expect(200); a.body != "" {
-		t.Errorf("%sHEAD validate says %q", at, a.body)
-	}
-	a := c.get(at + "session").expect(200)
-	c.get(at+"session", "If-None-Match: "+a.header.Get("Etag")).expect(304)
-	c.do("POST", at+"update", strings.Repeat(" ", 11<<10)).refused(413, "too_large")
-	c.do("POST", at+"update", "a=b", "Content-Type: application/x-www-form-urlencoded").refused(415, "media_type")
-	if a := c.do("PUT", at+"update", "").refused(405, "method_not_allowed"); a.header.Get("Allow") != "POST" {
-		t.Errorf("%s: Allow %q", at, a.header.Get("Allow"))
-	}
-	for _, path := range []string{"", "nothing", "users/x", "login/", "users/ann/sessions/x"} {
-		c.get(at+path).refused(404, "not_found")
-	}
-	if a := c.do("HEAD", at+"nothing", "").expect(404); a.header.Get("Content-Type") != "application/json" || a.body != "" {
-		t.Errorf("%sHEAD nothing: %v, %q", at, a.header, a.body)
-	}
-	c.get(at+"users/ann/sessions").refused(403, "forbidden")
-	c.do("POST", at+"logout", "").expect(200)
-	c.get(at+"session").refused(401, "no_session")
-}
-
 // TestEndpoints_Mounts: the endpoints answer wherever fiber can put a middleware, with the same paths below
 // it, and under all settings.
 func TestEndpoints_Mounts(t *testing.T) {
 	for name, config := range settings {
 		config.ErrorHandler = html
 		t.Run(name, func(t *testing.T) {
-			g := newGuard(t)
+			g := browsertest.NewGuard(t)
 			sub := newApp(config)
 			sub.Use(fiberguard.Sessions(g), fiberguard.Endpoints(g))
 			deep := newApp(config)
@@ -100,16 +70,16 @@ func TestEndpoints_Mounts(t *testing.T) {
 				if prefix == "/t/a%2Fb" && config.UnescapePath {
 					continue // two segments then
 				}
-				c.plays(t, prefix)
+				c.Plays(t, prefix)
 			}
-			c.do("POST", "/g/acme/api/auth/login", `{"id":"bob",`+password).expect(200)
+			c.Do("POST", "/g/acme/api/auth/login", browsertest.Credentials("bob")).Expect(200)
 		})
 	}
 }
 
 // TestEndpoints_Except: what the application keeps for itself reaches its handler, with the session.
 func TestEndpoints_Except(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := newApp()
 	login := func(c *fiber.Ctx) error {
 		if _, err := fiberguard.From(c).Login(c.UserContext(), "eve", nguard.LoginOptions{Methods: []string{"oidc"}}); err != nil {
@@ -122,82 +92,70 @@ func TestEndpoints_Except(t *testing.T) {
 	app.Use(fiberguard.Endpoints(g, "login"))
 	app.Post("/api/auth/login", login)
 	c := serve(t, app)
+	c.Except(t, "", "/route")
 	for _, prefix := range []string{"", "/route"} {
-		c.do("POST", prefix+"/api/auth/login", "").expect(200).says("own login")
-		if a := c.get(prefix + "/api/auth/session").expect(200); !strings.Contains(a.body, `"eve"`) {
-			t.Errorf("%q: %s", prefix, a.body)
-		}
-		c.do("POST", prefix+"/api/auth/login/", "").refused(404, "not_found")
-		c.do("POST", prefix+"/api/auth/logout", "").expect(200)
+		c.Do("POST", prefix+"/api/auth/login/", "").Refused(404, "not_found")
 	}
 }
 
 // TestRefusals_AreNoErrors: what nguard refuses is answered by nguard, and no ErrorHandler writes over it. An
 // application that returns its errors can answer them there by Fail.
 func TestRefusals_AreNoErrors(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := newApp(fiber.Config{ErrorHandler: html})
 	ran := make(chan string, 100)
 	end := func(c *fiber.Ctx) error {
 		ran <- c.Path()
 		return c.SendString("end")
 	}
-	app.Get("/require", fiberguard.Require(g, roleAdmin), end)
-	app.Get("/limit", fiberguard.Limit(g, refusing{}), end)
+	app.Get("/require", fiberguard.Require(g, browsertest.Admin), end)
+	app.Get("/limit", fiberguard.Limit(g, browsertest.Full{}), end)
 	app.Post("/sessions", fiberguard.Sessions(g), end)
 	app.Get("/fail", fiberguard.Sessions(g), func(c *fiber.Ctx) error { return fiberguard.Fail(c, nguard.ErrDenied) }, end)
 	app.Get("/without", func(c *fiber.Ctx) error { return fiberguard.Fail(c, nguard.ErrNotInstalled) })
 	app.Get("/error", fiberguard.Sessions(g), func(*fiber.Ctx) error { return errors.New("of the handler") })
 	c := serve(t, app)
-	c.get("/require").refused(401, "no_session")
-	c.do("HEAD", "/require", "").expect(401).says("")
-	c.signIn(g, "bob").get("/require").refused(403, "forbidden")
-	c.get("/limit").refused(429, "rate_limited")
-	c.do("POST", "/sessions", "", "Sec-Fetch-Site: cross-site").refused(403, "cross_origin")
-	c.get("/fail").refused(403, "forbidden")
-	c.get("/without").expect(500)
-	c.get("/error").expect(500).says("<p>of the application: of the handler")
+	c.Get("/require").Refused(401, "no_session")
+	c.Do("HEAD", "/require", "").Expect(401).Says("")
+	c.SignIn(g, "bob").Get("/require").Refused(403, "forbidden")
+	c.Get("/limit").Refused(429, "rate_limited")
+	c.Do("POST", "/sessions", "", "Sec-Fetch-Site: cross-site").Refused(403, "cross_origin")
+	c.Get("/fail").Refused(403, "forbidden")
+	c.Get("/without").Expect(500)
+	c.Get("/error").Expect(500).Says("<p>of the application: of the handler")
 	if len(ran) != 0 {
 		t.Errorf("handlers ran after a refusal: %s", <-ran)
 	}
 
 	failing := newApp(fiber.Config{ErrorHandler: func(c *fiber.Ctx, err error) error { return fiberguard.Fail(c, err) }})
 	failing.Use(fiberguard.Sessions(g))
-	failing.Get("/", func(c *fiber.Ctx) error { return fiberguard.From(c).Authorize(c.UserContext(), roleAdmin, nil) })
+	failing.Get("/", func(c *fiber.Ctx) error { return fiberguard.From(c).Authorize(c.UserContext(), browsertest.Admin, nil) })
 	f := serve(t, failing)
-	f.get("/").refused(401, "no_session")
-	f.signIn(g, "bob").get("/").refused(403, "forbidden")
+	f.Get("/").Refused(401, "no_session")
+	f.SignIn(g, "bob").Get("/").Refused(403, "forbidden")
 }
 
-// TestLoginPage: a person who opens a page is sent to log in, also by HEAD; a script gets the 401.
+// TestLoginPage: answers by a redirect are nguard's own, whatever the ErrorHandler.
 func TestLoginPage(t *testing.T) {
-	g := newGuard(t, func(c *nguard.Config) { c.LoginPage = "/login?next=x" })
-	app := newApp(fiber.Config{ErrorHandler: html})
-	app.All("/page", fiberguard.Require(g, policy.SignedIn), who)
-	c := serve(t, app)
-	for _, method := range []string{"GET", "HEAD"} {
-		a := c.do(method, "/page", "", "Accept: text/html").expect(http.StatusSeeOther).says("")
-		if a.header.Get("Location") != "/login?next=x" || a.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("header %v", a.header)
-		}
-	}
-	c.do("POST", "/page", "", "Accept: text/html").refused(401, "no_session")
-	c.get("/page", "Accept: application/json").refused(401, "no_session")
-	c.signIn(g, "bob").get("/page", "Accept: text/html").expect(200).says("bob")
+	browsertest.LoginPage(t, func(g *nguard.Guard) *browsertest.Client {
+		app := newApp(fiber.Config{ErrorHandler: html})
+		app.All("/page", fiberguard.Require(g, policy.SignedIn), who)
+		return serve(t, app)
+	})
 }
 
 // TestFrom_NotInstalled: on a route without middleware the Request is nil, and says so.
 func TestFrom_NotInstalled(t *testing.T) {
 	app := newApp()
 	app.Get("/", func(c *fiber.Ctx) error {
-		for name, err := range every(fiberguard.From(c), c.UserContext(), "bob") {
+		for name, err := range browsertest.Every(fiberguard.From(c), c.UserContext(), "bob") {
 			if !errors.Is(err, nguard.ErrNotInstalled) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		return nil
 	})
-	serve(t, app).get("/").expect(200)
+	serve(t, app).Get("/").Expect(200)
 }
 
 // whoOf answers with the ID of the person whom this guard knows: From knows the innermost.
@@ -212,50 +170,27 @@ func whoOf(g *nguard.Guard) fiber.Handler {
 	}
 }
 
-// TestTwoGuards: two guards in one application have cookies and sessions of their own, also for the same
-// person, in one answer.
+// TestTwoGuards: two guards in one application.
 func TestTwoGuards(t *testing.T) {
-	staff := newGuard(t, func(c *nguard.Config) { c.Namespace, c.Cookie.Name = "staff", "staff" })
-	shop := newGuard(t, func(c *nguard.Config) { c.Namespace, c.Cookie.Name = "shop", "shop" })
-	app := newApp()
-	app.Use(fiberguard.Sessions(staff), fiberguard.Sessions(shop))
-	app.Use("/staff", fiberguard.Endpoints(staff))
-	app.Use("/shop", fiberguard.Endpoints(shop))
-	app.Get("/staff/admin", fiberguard.Require(staff, roleAdmin), whoOf(staff))
-	app.Get("/shop/admin", fiberguard.Require(shop, roleAdmin), whoOf(shop))
-	app.Post("/both", func(c *fiber.Ctx) error {
-		for g, id := range map[*nguard.Guard]string{staff: "ann", shop: "bob"} {
-			r, ok := g.Of(c.UserContext())
-			if !ok {
-				return errors.New("not installed")
-			}
-			if _, err := r.Login(c.UserContext(), id, nguard.LoginOptions{}); err != nil {
-				return err
-			}
-		}
-		return nil
+	browsertest.TwoGuards(t, func(staff, shop *nguard.Guard, both func(context.Context)) *browsertest.Client {
+		app := newApp()
+		app.Use(fiberguard.Sessions(staff), fiberguard.Sessions(shop))
+		app.Use("/staff", fiberguard.Endpoints(staff))
+		app.Use("/shop", fiberguard.Endpoints(shop))
+		app.Get("/staff/admin", fiberguard.Require(staff, browsertest.Admin), whoOf(staff))
+		app.Get("/shop/admin", fiberguard.Require(shop, browsertest.Admin), whoOf(shop))
+		app.Post("/both", func(c *fiber.Ctx) error {
+			both(c.UserContext())
+			return nil
+		})
+		return serve(t, app)
 	})
-	c := serve(t, app)
-	c.do("POST", "/staff/api/auth/login", `{"id":"ann",`+password).expect(200)
-	c.get("/staff/admin").expect(200).says("ann")
-	c.get("/shop/admin").refused(401, "no_session")
-	c.cookies[shop.CookieName()] = c.cookies[staff.CookieName()]
-	c.get("/shop/admin").refused(401, "no_session")
-	c = c.other()
-	if a := c.do("POST", "/both", "").expect(200); len(a.names()) != 2 {
-		t.Errorf("cookies %q", a.names())
-	}
-	c.get("/staff/admin").expect(200).says("ann")
-	c.get("/shop/admin").refused(403, "forbidden")
-	c.do("POST", "/staff/api/auth/logout", "").expect(200)
-	c.get("/staff/admin").refused(401, "no_session")
-	c.get("/shop/admin").refused(403, "forbidden")
 }
 
 // TestPanic_ClosesTheRequest: a handler that panics under fiber's recovery leaves no Request behind that could
 // still write into an answer.
 func TestPanic_ClosesTheRequest(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	kept := make(chan *nguard.Request, 2)
 	app := newApp()
 	app.Use(recover.New())
@@ -267,13 +202,5 @@ func TestPanic_ClosesTheRequest(t *testing.T) {
 		kept <- fiberguard.From(c)
 		panic("of the handler")
 	})
-	c := serve(t, app).signIn(g, "bob")
-	for _, path := range []string{"/sessions", "/require"} {
-		c.get(path).expect(500)
-		for name, err := range every(<-kept, t.Context(), "bob") {
-			if !errors.Is(err, nguard.ErrTooLate) {
-				t.Errorf("%s: %s: %v", path, name, err)
-			}
-		}
-	}
+	browsertest.PanicCloses(t, g, serve(t, app), kept)
 }

@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/nguard-go/nguard/adapters/fiberguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy"
 )
@@ -27,7 +26,7 @@ func wrapped(g *nguard.Guard, handlers ...fiber.Handler) *fiber.App {
 // TestStream_ServerSentEvents: each event reaches the client when it is flushed, with the cookie of a change
 // that was made before.
 func TestStream_ServerSentEvents(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	next := make(chan struct{})
 	c := serve(t, wrapped(g, func(c *fiber.Ctx) error {
 		if err := visit(c); err != nil {
@@ -48,8 +47,8 @@ func TestStream_ServerSentEvents(t *testing.T) {
 			}
 		})
 		return nil
-	})).signIn(g, "bob")
-	resp, err := c.http.Do(c.request("POST", "/", ""))
+	})).SignIn(g, "bob")
+	resp, err := c.HTTP.Do(c.Request("POST", "/", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +75,7 @@ func TestStream_ServerSentEvents(t *testing.T) {
 // TestStream_Hijack: a handler takes the connection over, as for a WebSocket, knowing who is there. From
 // another origin the handshake never reaches it.
 func TestStream_Hijack(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	reached := make(chan string, 8)
 	c := serve(t, wrapped(g, func(c *fiber.Ctx) error {
 		s, err := fiberguard.From(c).Session()
@@ -97,28 +96,6 @@ func TestStream_Hijack(t *testing.T) {
 			fmt.Fprintf(conn, "you said %s", line)
 		})
 		return nil
-	})).signIn(g, "bob")
-	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", c.cookie(g)}
-	w := c.dial()
-	w.write("GET / HTTP/1.1\r\nHost: " + w.host + "\r\nOrigin: " + c.base + "\r\n" + strings.Join(upgrade, "\r\n") + "\r\n\r\n")
-	resp, err := http.ReadResponse(w.in, nil)
-	if err != nil || resp.StatusCode != 101 || resp.Header.Get("Upgrade") != "websocket" {
-		t.Fatalf("handshake: %v, %v", resp, err)
-	}
-	if line, err := w.in.ReadString('\n'); err != nil || line != "hello bob\n" {
-		t.Errorf("first frame %q, %v", line, err)
-	}
-	w.write("ping\n")
-	if line, err := w.in.ReadString('\n'); err != nil || line != "you said ping\n" {
-		t.Errorf("second frame %q, %v", line, err)
-	}
-	if user := <-reached; user != "bob" {
-		t.Errorf("the socket is %q", user)
-	}
-	for _, origin := range []string{"http://evil.example", "null", c.base + ".evil.example", "https://" + c.host} {
-		c.dial().do("GET", "/", "", append([]string{"Origin: " + origin}, upgrade...)...).refused(403, "cross_origin")
-	}
-	if len(reached) != 0 {
-		t.Error("a foreign handshake reached the handler")
-	}
+	})).SignIn(g, "bob")
+	c.Socket(t, g, reached)
 }

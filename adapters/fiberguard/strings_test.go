@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/nguard-go/nguard/adapters/fiberguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
 	"github.com/nguard-go/nguard/policy"
@@ -140,15 +141,15 @@ func (l keepingLimiter) Take(_ context.Context, c nguard.Caller, _ int) (nguard.
 // nguard and keep stays what it was when others have used the connection.
 func TestStrings_AreCopied(t *testing.T) {
 	k, unsafe := &keeper{}, &keeper{}
-	sink := make(events, 10000)
+	sink := make(browsertest.Events, 10000)
 	keepSession := func(what string, s *nguard.Session) {
 		k.all(what, struct {
 			ID, User, Device, IP string
 			Data                 any
 		}{s.ID(), s.UserID(), s.Device(), s.IP(), s.User()})
-		k.text(what+" theme", theme.Get(s))
+		k.text(what+" theme", browsertest.Theme.Get(s))
 	}
-	g := newGuard(t, withEvents(sink), func(c *nguard.Config) {
+	g := browsertest.NewGuard(t, sink.Option, func(c *nguard.Config) {
 		c.Fields = append(c.Fields, &nguard.Field[string]{Name: "user.name", Write: policy.Self, Scope: nguard.InUser})
 		c.Store = keepingStore{memstore.New(), k}
 		c.Users = keepingUsers{guardtest.NewUsers(nguard.User{ID: "ann", Role: "admin"}, nguard.User{ID: "bob", Role: "admin"}), k}
@@ -191,25 +192,25 @@ func TestStrings_AreCopied(t *testing.T) {
 		return visit(c)
 	})
 	c := serve(t, app)
-	w := c.dial()
+	w := c.Dial()
 	// person does the same things with other values of the same length.
 	person := func(id, other, x string) {
 		lines := func(more ...string) []string {
 			return append([]string{"Sec-Fetch-Site: same-origin", "User-Agent: agent-" + x, "X-Request-Id: request-" + x, "X-Forwarded-For: 192.0.2." + x}, more...)
 		}
-		login := w.do("POST", "/api/auth/login", `{"id":"`+id+`",`+password, lines()...).expect(200)
-		cookie, _, _ := strings.Cut(login.header.Get("Set-Cookie"), ";")
+		login := w.Do("POST", "/api/auth/login", browsertest.Credentials(id), lines()...).Expect(200)
+		cookie, _, _ := strings.Cut(login.Header.Get("Set-Cookie"), ";")
 		me := lines("Cookie: " + cookie)
 		k.text("token", strings.TrimPrefix(cookie, g.CookieName()+"="))
-		w.do("GET", "/page/"+x, "", me...).expect(200)
-		w.do("POST", "/api/auth/update", `{"theme":"`+x+`"}`, me...).expect(200)
-		w.do("POST", "/api/auth/profile", `{"name":"name-`+x+`"}`, me...).expect(200)
-		w.do("POST", "/api/auth/update-role", `{"userId":"`+other+`","newRole":"admin"}`, me...).expect(200)
-		w.do("DELETE", "/api/auth/users/"+other+"/sessions", "", me...).expect(200)
-		w.do("GET", "/api/auth/"+x, "", me...).refused(404, "not_found")
-		w.do("GET", "/api/auth/session", "", lines("Cookie: "+g.CookieName()+"=made-up-"+x)...).refused(401, "no_session")
-		w.do("POST", "/page/"+x, "", append([]string{"Host: " + w.host, "Sec-Fetch-Site: cross-site", "Content-Length: 0"}, me[1:]...)...).refused(403, "cross_origin")
-		w.do("POST", "/api/auth/logout", "", append(me, "Content-Length: 0")...).expect(200)
+		w.Do("GET", "/page/"+x, "", me...).Expect(200)
+		w.Do("POST", "/api/auth/update", `{"theme":"`+x+`"}`, me...).Expect(200)
+		w.Do("POST", "/api/auth/profile", `{"name":"name-`+x+`"}`, me...).Expect(200)
+		w.Do("POST", "/api/auth/update-role", `{"userId":"`+other+`","newRole":"admin"}`, me...).Expect(200)
+		w.Do("DELETE", "/api/auth/users/"+other+"/sessions", "", me...).Expect(200)
+		w.Do("GET", "/api/auth/"+x, "", me...).Refused(404, "not_found")
+		w.Do("GET", "/api/auth/session", "", lines("Cookie: "+g.CookieName()+"=made-up-"+x)...).Refused(401, "no_session")
+		w.Do("POST", "/page/"+x, "", append([]string{"Host: " + w.Host, "Sec-Fetch-Site: cross-site", "Content-Length: 0"}, me[1:]...)...).Refused(403, "cross_origin")
+		w.Do("POST", "/api/auth/logout", "", append(me, "Content-Length: 0")...).Expect(200)
 	}
 	person("ann", "bob", "100")
 	if err := g.Shutdown(t.Context()); err != nil { // the backlog hands out what it holds
@@ -225,7 +226,7 @@ func TestStrings_AreCopied(t *testing.T) {
 		}
 	}
 	for x := 101; x < 104; x++ {
-		w.do("GET", fmt.Sprintf("/page/%d", x), "", fmt.Sprintf("User-Agent: agent-%d", x), fmt.Sprintf("X-Request-Id: request-%d", x), fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", x),
+		w.Do("GET", fmt.Sprintf("/page/%d", x), "", fmt.Sprintf("User-Agent: agent-%d", x), fmt.Sprintf("X-Request-Id: request-%d", x), fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", x),
 			"Cookie: "+g.CookieName()+"="+strings.Repeat("x", 72))
 	}
 	for _, s := range k.changed() {

@@ -5,13 +5,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"path/filepath"
 	"testing"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nguard-go/nguard/adapters/ginguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy"
 )
@@ -28,124 +28,53 @@ var believing = map[string]func(*gin.Engine){
 	"platform": func(e *gin.Engine) { e.TrustedPlatform = gin.PlatformCloudflare },
 }
 
-// forged is what a stranger writes to seem another one, from another place.
-var forged = []string{"X-Forwarded-For: 203.0.113.9", "X-Real-Ip: 203.0.113.9", "Forwarded: for=203.0.113.9;proto=https;host=evil.example", "X-Forwarded-Proto: https",
-	"X-Forwarded-Protocol: https", "X-Forwarded-Ssl: on", "X-Url-Scheme: https", "X-Forwarded-Host: evil.example", "X-Client-Ip: 203.0.113.9", "Cf-Connecting-Ip: 203.0.113.9"}
-
-func forwarding(t *testing.T, config func(*gin.Engine), proxies ...netip.Prefix) (*client, *nguard.Guard, events) {
-	sink := make(events, 1000)
-	g := newGuard(t, withEvents(sink), func(c *nguard.Config) { c.Proxies = proxies })
-	app := gin.New()
-	config(app)
-	app.Use(ginguard.Sessions(g))
-	app.GET("/ip", func(c *gin.Context) {
-		c.Header("X-Of-Gin", c.ClientIP())
-		c.String(http.StatusOK, ginguard.From(c).IP().String())
-	})
-	app.Any("/", who)
-	app.Any("/admin", ginguard.Require(g, roleAdmin), who)
-	return serve(t, app), g, sink
-}
-
-// TestForwarded_FromAnybody: whatever gin has been told to believe, a header from a peer that Config.Proxies
-// does not name changes neither the address nor the scheme and host that an Origin is compared with (I1 to
-// I4).
-func TestForwarded_FromAnybody(t *testing.T) {
+// TestForwarded: whatever gin has been told to believe, a header counts if and only if it is from a peer that
+// Config.Proxies names (I1 to I4).
+func TestForwarded(t *testing.T) {
 	for name, config := range believing {
-		t.Run(name, func(t *testing.T) {
-			c, g, sink := forwarding(t, config)
-			c.signIn(g, "bob")
-			a := c.get("/ip", forged...).expect(200).says("127.0.0.1")
-			if got := a.header.Get("X-Of-Gin"); got != "203.0.113.9" {
+		serve := func(g *nguard.Guard) *browsertest.Client {
+			app := gin.New()
+			config(app)
+			app.Use(ginguard.Sessions(g))
+			app.GET("/ip", func(c *gin.Context) {
+				c.Header("X-Of-Gin", c.ClientIP())
+				c.String(http.StatusOK, ginguard.From(c).IP().String())
+			})
+			app.Any("/", who)
+			app.Any("/admin", ginguard.Require(g, browsertest.Admin), who)
+			return browsertest.Serve(t, app)
+		}
+		t.Run(name+"/from anybody", func(t *testing.T) {
+			if got := browsertest.FromAnybody(t, serve).Header.Get("X-Of-Gin"); got != "203.0.113.9" {
 				t.Errorf("gin itself says %q: this test proves nothing any more", got)
 			}
-			c.get("/admin", forged...).refused(403, "forbidden")
-			if e := sink.next(t, nguard.EventAuthzFail); e.IP != "127.0.0.1" {
-				t.Errorf("the record says %s", e.IP)
-			}
-			c.do("POST", "/", "", append(forged, "Origin: "+c.base)...).expect(200)
-			c.do("POST", "/", "", append(forged, "Origin: https://"+c.host)...).refused(403, "cross_origin")
-			c.do("POST", "/", "", append(forged, "Origin: https://evil.example")...).refused(403, "cross_origin")
-			c.do("POST", "/", "", append(forged, "Origin: http://evil.example")...).refused(403, "cross_origin")
 		})
+		t.Run(name+"/from a proxy", func(t *testing.T) { browsertest.FromProxy(t, serve) })
 	}
 }
 
-// TestForwarded_FromProxy: the headers of a peer that Config.Proxies names count, whatever gin thinks of
-// it: the address is the rightmost that is no proxy, and Forwarded and X-Real-IP are not read.
-func TestForwarded_FromProxy(t *testing.T) {
-	for name, config := range believing {
-		t.Run(name, func(t *testing.T) {
-			c, g, sink := forwarding(t, config, netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"))
-			c.signIn(g, "bob")
-			w := c.dial()
-			for _, test := range []struct {
-				lines []string
-				want  string
-			}{
-				{forged, "203.0.113.9"},
-				{[]string{"X-Forwarded-For: 198.51.100.7, 203.0.113.9, 10.1.1.1"}, "203.0.113.9"},
-				{[]string{"X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 198.51.100.7"}, "198.51.100.7"},
-				{[]string{"X-Forwarded-For: 198.51.100.7", "x-forwarded-for: 203.0.113.9 , 10.1.1.1"}, "203.0.113.9"},
-				{[]string{"X-Forwarded-For: 198.51.100.7, junk, 10.1.1.1"}, "10.1.1.1"},
-				{[]string{"X-Real-Ip: 203.0.113.9", "Forwarded: for=203.0.113.9"}, "127.0.0.1"},
-				{[]string{"X-Forwarded-For: 2001:db8::7"}, "2001:db8::7"},
-			} {
-				w.do("GET", "/ip", "", test.lines...).expect(200).says(test.want)
-			}
-			c.get("/admin", append(forged, "X-Request-Id: of-the-proxy")...).refused(403, "forbidden")
-			if e := sink.next(t, nguard.EventAuthzFail); e.IP != "203.0.113.9" || e.RequestID != "of-the-proxy" {
-				t.Errorf("the record says %s, %s", e.IP, e.RequestID)
-			}
-			c.do("POST", "/", "", "X-Forwarded-Proto: https", "Origin: https://"+c.host).expect(200)
-			c.do("POST", "/", "", "X-Forwarded-Proto: https", "Origin: http://"+c.host).refused(403, "cross_origin")
-			c.do("POST", "/", "", append(forged, "Origin: https://evil.example")...).refused(403, "cross_origin")
-			c.get("/", "X-Forwarded-Proto: http").refused(403, "https_required")
-		})
-	}
-}
-
-// TestHost_ForOrigin: the Host of the request is what an Origin is compared with, and a target that names
-// another one is read like net/http reads it (P5).
+// TestHost_ForOrigin: the Host is read as gin's server has it (P5).
 func TestHost_ForOrigin(t *testing.T) {
-	g := newGuard(t)
-	app := gin.New()
-	app.Any("/", ginguard.Require(g, policy.SignedIn), who)
-	c := serve(t, app).signIn(g, "bob")
-	for _, test := range []struct {
-		target string
-		lines  []string
-		want   int
-	}{
-		{"/", []string{"Host: app.example.com", "Origin: http://app.example.com"}, 200},
-		{"/", []string{"Host: APP.example.com", "Origin: http://app.example.com"}, 200},
-		{"/", []string{"Host: app.example.com", "Origin: http://app.example.com:8080"}, 403},
-		{"/", []string{"Host: app.example.com:8080", "Origin: http://app.example.com:8080"}, 200},
-		{"/", []string{"Host: evil.example", "Origin: http://app.example.com"}, 403},
-		{"http://app.example.com/", []string{"Host: evil.example", "Origin: http://app.example.com"}, 200},
-		{"http://app.example.com/", []string{"Host: evil.example", "Origin: http://evil.example"}, 403},
-		{"/", []string{"Host: app.example.com", "Host: evil.example", "Origin: http://evil.example"}, 0},
-	} {
-		a := c.dial().do("POST", test.target, "", append(test.lines, c.cookie(g), "Content-Length: 0")...)
-		if a.status != test.want && (test.want != 0 || a.status == 200) {
-			t.Errorf("%s %q: status %d", test.target, test.lines, a.status)
-		}
-	}
+	browsertest.Hosts(t, func(g *nguard.Guard) *browsertest.Client {
+		app := gin.New()
+		app.Any("/", ginguard.Require(g, policy.SignedIn), who)
+		return browsertest.Serve(t, app)
+	})
 }
 
 // TestConnection: TLS and the peer are those of the connection: an Origin with https belongs to an encrypted
 // one, and a Unix socket has no address that strangers could share.
 func TestConnection(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := gin.New()
 	app.Use(ginguard.Sessions(g))
 	app.Any("/", who)
 	app.GET("/ip", func(c *gin.Context) { c.String(http.StatusOK, ginguard.From(c).IP().String()) })
 	s := httptest.NewTLSServer(app)
 	defer s.Close()
-	c := newClient(t, s).signIn(g, "bob")
-	c.do("POST", "/", "", "Origin: https://"+c.host).expect(200).says("bob")
-	c.do("POST", "/", "", "Origin: http://"+c.host).refused(403, "cross_origin")
+	c := browsertest.NewClient(t, s.URL, s.Client()).SignIn(g, "bob")
+	c.Do("POST", "/", "", "Origin: https://"+c.Host).Expect(200).Says("bob")
+	c.Do("POST", "/", "", "Origin: http://"+c.Host).Refused(403, "cross_origin")
 
 	path := filepath.Join(t.TempDir(), "socket")
 	ln, err := net.Listen("unix", path)
@@ -157,9 +86,9 @@ func TestConnection(t *testing.T) {
 	local.Listener = ln
 	local.Start()
 	defer local.Close()
-	u := newClient(t, local)
-	u.base = "http://app.example.com"
-	u.http.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}
-	defer u.http.CloseIdleConnections()
-	u.get("/ip", "X-Forwarded-For: 203.0.113.9").expect(200).says("invalid IP")
+	u := browsertest.NewClient(t, local.URL, local.Client())
+	u.Base = "http://app.example.com"
+	u.HTTP.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}
+	defer u.HTTP.CloseIdleConnections()
+	u.Get("/ip", "X-Forwarded-For: 203.0.113.9").Expect(200).Says("invalid IP")
 }

@@ -13,31 +13,17 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nguard-go/nguard/adapters/ginguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/core/guardtest"
 	"github.com/nguard-go/nguard/stores/memstore"
 )
 
-// head reads the header of an answer as it came.
-func (w *wire) head() string {
-	w.t.Helper()
-	var b strings.Builder
-	for {
-		line, err := w.in.ReadString('\n')
-		if err != nil {
-			w.t.Fatalf("after %q: %v", b.String(), err)
-		}
-		if b.WriteString(line); line == "\r\n" {
-			return b.String()
-		}
-	}
-}
-
 // TestHeaders_NothingIsEchoedRaw: what a client sends and an answer repeats, such as the ID of a request,
 // adds no line to the answer.
 func TestHeaders_NothingIsEchoedRaw(t *testing.T) {
 	store := &downStore{Store: memstore.New()}
-	g := newGuard(t, func(c *nguard.Config) {
+	g := browsertest.NewGuard(t, func(c *nguard.Config) {
 		c.Store, c.LoginPage = store, "/login?next=%0d%0a"
 		c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 		c.Users = guardtest.NewUsers(nguard.User{ID: "bob", Name: "a\r\nX-Evil: 1"})
@@ -45,12 +31,12 @@ func TestHeaders_NothingIsEchoedRaw(t *testing.T) {
 	app := gin.New()
 	app.Use(ginguard.Sessions(g), ginguard.Endpoints(g))
 	app.NoRoute(who)
-	c := serve(t, app).signIn(g, "bob")
+	c := browsertest.Serve(t, app).SignIn(g, "bob")
 	ask := func(path string, lines ...string) string {
-		w := c.dial()
-		w.write("GET " + path + " HTTP/1.1\r\nHost: " + w.host + "\r\nConnection: close\r\n" + strings.Join(append(lines, c.cookie(g)), "\r\n") + "\r\n\r\n")
-		head := w.head()
-		_, _ = io.Copy(io.Discard, w.in)
+		w := c.Dial()
+		w.Write("GET " + path + " HTTP/1.1\r\nHost: " + w.Host + "\r\nConnection: close\r\n" + strings.Join(append(lines, c.Cookie(g)), "\r\n") + "\r\n\r\n")
+		head := w.Head()
+		_, _ = io.Copy(io.Discard, w.In)
 		return head
 	}
 	for _, down := range []bool{false, true} {
@@ -73,13 +59,13 @@ func TestHeaders_NothingIsEchoedRaw(t *testing.T) {
 // TestFraming_LeftOverBody: a body that is refused before its end is not taken for the next request on the
 // connection (P2).
 func TestFraming_LeftOverBody(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := gin.New()
 	app.Use(ginguard.Sessions(g), ginguard.Endpoints(g))
 	var smuggledIn atomic.Bool
 	app.GET("/smuggled", func(*gin.Context) { smuggledIn.Store(true) })
 	app.GET("/", who)
-	c := serve(t, app).signIn(g, "bob")
+	c := browsertest.Serve(t, app).SignIn(g, "bob")
 	const smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, size := range []int{40 << 10, 1 << 20} {
 		body := strings.Repeat(smuggled, size/len(smuggled))
@@ -87,12 +73,12 @@ func TestFraming_LeftOverBody(t *testing.T) {
 			path, site string
 			want       int
 		}{{"/api/auth/update", "same-origin", 413}, {"/api/auth/update", "cross-site", 403}, {"/api/auth/nothing", "same-origin", 404}} {
-			w := c.dial()
+			w := c.Dial()
 			go func() { // the server may hang up instead of reading on
-				_, _ = io.WriteString(w.conn, "POST "+test.path+" HTTP/1.1\r\nHost: "+w.host+"\r\nSec-Fetch-Site: "+test.site+"\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n"+c.cookie(g)+"\r\n\r\n"+body+
-					"GET / HTTP/1.1\r\nHost: "+w.host+"\r\nConnection: close\r\n"+c.cookie(g)+"\r\n\r\n")
+				_, _ = io.WriteString(w.Conn, "POST "+test.path+" HTTP/1.1\r\nHost: "+w.Host+"\r\nSec-Fetch-Site: "+test.site+"\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n"+c.Cookie(g)+"\r\n\r\n"+body+
+					"GET / HTTP/1.1\r\nHost: "+w.Host+"\r\nConnection: close\r\n"+c.Cookie(g)+"\r\n\r\n")
 			}()
-			rest, _ := io.ReadAll(w.in)
+			rest, _ := io.ReadAll(w.In)
 			if !strings.HasPrefix(string(rest), "HTTP/1.1 "+strconv.Itoa(test.want)+" ") || strings.Count(string(rest), "HTTP/1.1 ") > 2 || smuggledIn.Load() {
 				t.Errorf("%s: %.300q", test.path, rest)
 			}
@@ -102,14 +88,14 @@ func TestFraming_LeftOverBody(t *testing.T) {
 
 // TestMethods: what an endpoint does not know is 405 with Allow, whatever the method is called (P4).
 func TestMethods(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	app := gin.New()
 	app.Use(ginguard.Sessions(g), ginguard.Endpoints(g))
-	c := serve(t, app)
+	c := browsertest.Serve(t, app)
 	for _, method := range []string{"TRACE", "PUT", "PATCH", "OPTIONS", "DELETE", "PROPFIND", "post"} {
-		a := c.dial().do(method, "/api/auth/login", "", "Sec-Fetch-Site: same-origin", "Content-Length: 0").refused(405, "method_not_allowed")
-		if a.header.Get("Allow") != "POST" {
-			t.Errorf("%s: %v %s", method, a.header, a.body)
+		a := c.Dial().Do(method, "/api/auth/login", "", "Sec-Fetch-Site: same-origin", "Content-Length: 0").Refused(405, "method_not_allowed")
+		if a.Header.Get("Allow") != "POST" {
+			t.Errorf("%s: %v %s", method, a.Header, a.Body)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package ginguard_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -10,48 +11,17 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nguard-go/nguard/adapters/ginguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
-	"github.com/nguard-go/nguard/core/endpoints"
 	"github.com/nguard-go/nguard/policy"
 )
-
-// plays goes through the endpoints below a prefix.
-func (c *client) plays(t *testing.T, prefix string) {
-	t.Helper()
-	at := prefix + endpoints.Prefix
-	c.get(at+"session").refused(401, "no_session")
-	c.do("POST", at+"login", `{"id":"bob","password":"x"}`).refused(401, "bad_credentials")
-	c.do("POST", at+"login", `{"id":"bob",`+password).expect(200)
-	if a := c.do("POST", at+"update", `{"theme":"dark"}`).expect(200); !strings.Contains(a.body, `"dark"`) || a.header.Get("Content-Type") != "application/json" {
-		t.Errorf("%s: %v %s", at, a.header, a.body)
-	}
-	if a := c.do("HEAD", at+"validate", "").expect(200); a.body != "" {
-		t.Errorf("%sHEAD validate says %q", at, a.body)
-	}
-	a := c.get(at + "session").expect(200)
-	c.get(at+"session", "If-None-Match: "+a.header.Get("Etag")).expect(304)
-	c.do("POST", at+"update", strings.Repeat(" ", 11<<10)).refused(413, "too_large")
-	c.do("POST", at+"update", "a=b", "Content-Type: application/x-www-form-urlencoded").refused(415, "media_type")
-	if a := c.do("PUT", at+"update", "").refused(405, "method_not_allowed"); a.header.Get("Allow") != "POST" {
-		t.Errorf("%s: Allow %q", at, a.header.Get("Allow"))
-	}
-	for _, path := range []string{"", "nothing", "users/x", "login/", "users/ann/sessions/x"} {
-		c.get(at+path).refused(404, "not_found")
-	}
-	if a := c.do("HEAD", at+"nothing", "").expect(404); a.header.Get("Content-Type") != "application/json" || a.body != "" {
-		t.Errorf("%sHEAD nothing: %v, %q", at, a.header, a.body)
-	}
-	c.get(at+"users/ann/sessions").refused(403, "forbidden")
-	c.do("POST", at+"logout", "").expect(200)
-	c.get(at+"session").refused(401, "no_session")
-}
 
 // TestEndpoints_Mounts: the endpoints answer wherever gin can put a middleware, with the same paths below it,
 // under all settings, beside routes of the application and inside another server.
 func TestEndpoints_Mounts(t *testing.T) {
 	for name, set := range engines {
 		t.Run(name, func(t *testing.T) {
-			g := newGuard(t)
+			g := browsertest.NewGuard(t)
 			engine := func(use ...gin.HandlerFunc) *gin.Engine {
 				e := gin.New()
 				set(e)
@@ -79,18 +49,18 @@ func TestEndpoints_Mounts(t *testing.T) {
 			mux.Handle("/routes/", http.StripPrefix("/routes", routes))
 			mux.Handle("/outer/", http.StripPrefix("/outer", outer))
 			mux.Handle("/", app)
-			c := serve(t, mux)
+			c := browsertest.Serve(t, mux)
 			for _, prefix := range []string{"", "/shop", "/routes", "/routes/app", "/routes/t/acme", "/routes/t/acme/deep", "/outer/nested"} {
-				c.plays(t, prefix)
+				c.Plays(t, prefix)
 			}
-			c.get("/nothing").expect(404).says("no route of the application")
+			c.Get("/nothing").Expect(404).Says("no route of the application")
 		})
 	}
 }
 
 // TestEndpoints_Except: what the application keeps for itself reaches its handler, with the session.
 func TestEndpoints_Except(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	login := func(c *gin.Context) {
 		if _, err := ginguard.From(c).Login(c.Request.Context(), "eve", nguard.LoginOptions{Methods: []string{"oidc"}}); err != nil {
 			ginguard.Fail(c, err)
@@ -102,21 +72,15 @@ func TestEndpoints_Except(t *testing.T) {
 	app.Use(ginguard.Sessions(g), ginguard.Endpoints(g, "login"))
 	app.POST("/api/auth/login", login)
 	app.Any("/route/api/auth/*endpoint", ginguard.Endpoints(g, "login"), login)
-	c := serve(t, app)
-	for _, prefix := range []string{"", "/route"} {
-		c.do("POST", prefix+"/api/auth/login", "").expect(200).says("own login")
-		if a := c.get(prefix + "/api/auth/session").expect(200); !strings.Contains(a.body, `"eve"`) {
-			t.Errorf("%q: %s", prefix, a.body)
-		}
-		c.do("POST", prefix+"/api/auth/logout", "").expect(200)
-	}
-	c.do("POST", "/route/api/auth/login/", "").refused(404, "not_found")
+	c := browsertest.Serve(t, app)
+	c.Except(t, "", "/route")
+	c.Do("POST", "/route/api/auth/login/", "").Refused(404, "not_found")
 }
 
 // TestRefusals_Abort: a refusal is answered and aborts, so that no later handler runs or writes, and middleware
 // in front of it sees that.
 func TestRefusals_Abort(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	ran, aborted := make(chan string, 100), make(chan bool, 100)
 	app := gin.New()
 	app.Use(func(c *gin.Context) {
@@ -127,25 +91,25 @@ func TestRefusals_Abort(t *testing.T) {
 		ran <- c.Request.URL.Path
 		c.String(http.StatusOK, "end")
 	}
-	app.GET("/require", ginguard.Require(g, roleAdmin), end)
-	app.GET("/limit", ginguard.Limit(g, refusing{}), end)
+	app.GET("/require", ginguard.Require(g, browsertest.Admin), end)
+	app.GET("/limit", ginguard.Limit(g, browsertest.Full{}), end)
 	app.POST("/sessions", ginguard.Sessions(g), end)
 	app.GET("/fail", ginguard.Sessions(g), func(c *gin.Context) { ginguard.Fail(c, nguard.ErrDenied) }, end)
 	app.GET("/without", func(c *gin.Context) { ginguard.Fail(c, nguard.ErrNotInstalled) }, end)
 	app.Any("/api/auth/*endpoint", ginguard.Endpoints(g), end)
-	app.GET("/late", func(c *gin.Context) { c.Writer.WriteHeaderNow() }, ginguard.Require(g, roleAdmin), end)
+	app.GET("/late", func(c *gin.Context) { c.Writer.WriteHeaderNow() }, ginguard.Require(g, browsertest.Admin), end)
 	app.GET("/ok", ginguard.Sessions(g), func(c *gin.Context) { c.String(http.StatusOK, "ok") })
-	c := serve(t, app)
-	c.get("/require").refused(401, "no_session")
-	c.do("HEAD", "/require", "").expect(404) // gin has no HEAD for a GET
-	c.signIn(g, "bob").get("/require").refused(403, "forbidden")
-	c.get("/limit").refused(429, "rate_limited")
-	c.do("POST", "/sessions", "", "Sec-Fetch-Site: cross-site").refused(403, "cross_origin")
-	c.get("/fail").refused(403, "forbidden")
-	c.get("/without").expect(500)
-	c.get("/api/auth/session").expect(200)
-	c.get("/api/auth/nothing").refused(404, "not_found")
-	c.get("/late").expect(200).says("") // nothing can be answered any more, and nothing runs
+	c := browsertest.Serve(t, app)
+	c.Get("/require").Refused(401, "no_session")
+	c.Do("HEAD", "/require", "").Expect(404) // gin has no HEAD for a GET
+	c.SignIn(g, "bob").Get("/require").Refused(403, "forbidden")
+	c.Get("/limit").Refused(429, "rate_limited")
+	c.Do("POST", "/sessions", "", "Sec-Fetch-Site: cross-site").Refused(403, "cross_origin")
+	c.Get("/fail").Refused(403, "forbidden")
+	c.Get("/without").Expect(500)
+	c.Get("/api/auth/session").Expect(200)
+	c.Get("/api/auth/nothing").Refused(404, "not_found")
+	c.Get("/late").Expect(200).Says("") // nothing can be answered any more, and nothing runs
 	close(aborted)
 	for i := 0; len(aborted) > 0; i++ {
 		if stopped := <-aborted; !stopped && i != 1 {
@@ -160,63 +124,55 @@ func TestRefusals_Abort(t *testing.T) {
 // TestRefusals_UnknownRoutes: gin writes its own 404 and 405 when nobody has written a byte. Answers of nguard
 // without a body are answers too.
 func TestRefusals_UnknownRoutes(t *testing.T) {
-	g := newGuard(t, func(c *nguard.Config) { c.LoginPage = "/login" })
+	g := browsertest.NewGuard(t, func(c *nguard.Config) { c.LoginPage = "/login" })
 	app := gin.New()
 	app.HandleMethodNotAllowed = true
 	app.Use(ginguard.Sessions(g), ginguard.Endpoints(g), ginguard.Require(g, policy.SignedIn))
 	app.GET("/known", who)
-	c := serve(t, app)
+	c := browsertest.Serve(t, app)
 	for _, path := range []string{"/unknown", "/known"} {
-		a := c.do("HEAD", path, "").expect(401).says("")
-		if a.header.Get("Content-Type") != "application/json" {
-			t.Errorf("header %v", a.header)
+		a := c.Do("HEAD", path, "").Expect(401).Says("")
+		if a.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("header %v", a.Header)
 		}
-		a = c.do("HEAD", path, "", "Accept: text/html").expect(303).says("")
-		if a.header.Get("Location") != "/login" || a.header.Get("Content-Type") != "" {
-			t.Errorf("header %v", a.header)
+		a = c.Do("HEAD", path, "", "Accept: text/html").Expect(303).Says("")
+		if a.Header.Get("Location") != "/login" || a.Header.Get("Content-Type") != "" {
+			t.Errorf("header %v", a.Header)
 		}
-		c.do("POST", path, "").refused(401, "no_session")
+		c.Do("POST", path, "").Refused(401, "no_session")
 	}
-	c.signIn(g, "bob")
-	c.get("/unknown").expect(404).says("404 page not found")
-	c.do("POST", "/known", "").expect(405).says("405 method not allowed")
-	a := c.get("/api/auth/session").expect(200)
-	if b := c.get("/api/auth/session", "If-None-Match: "+a.header.Get("Etag")).expect(304).says(""); strings.HasPrefix(b.header.Get("Content-Type"), "text/plain") {
-		t.Errorf("header %v", b.header)
+	c.SignIn(g, "bob")
+	c.Get("/unknown").Expect(404).Says("404 page not found")
+	c.Do("POST", "/known", "").Expect(405).Says("405 method not allowed")
+	a := c.Get("/api/auth/session").Expect(200)
+	if b := c.Get("/api/auth/session", "If-None-Match: "+a.Header.Get("Etag")).Expect(304).Says(""); strings.HasPrefix(b.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("header %v", b.Header)
 	}
-	if b := c.do("HEAD", "/api/auth/validate", "").expect(200).says(""); strings.HasPrefix(b.header.Get("Content-Type"), "text/plain") {
-		t.Errorf("header %v", b.header)
+	if b := c.Do("HEAD", "/api/auth/validate", "").Expect(200).Says(""); strings.HasPrefix(b.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("header %v", b.Header)
 	}
 }
 
-// TestLoginPage: a person who opens a page is sent to log in, also by HEAD; a script gets the 401.
+// TestLoginPage: gin's answers by a redirect are nguard's own.
 func TestLoginPage(t *testing.T) {
-	g := newGuard(t, func(c *nguard.Config) { c.LoginPage = "/login?next=x" })
-	app := gin.New()
-	app.Any("/page", ginguard.Require(g, policy.SignedIn), who)
-	c := serve(t, app)
-	for _, method := range []string{"GET", "HEAD"} {
-		a := c.do(method, "/page", "", "Accept: text/html").expect(http.StatusSeeOther).says("")
-		if a.header.Get("Location") != "/login?next=x" || a.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("header %v", a.header)
-		}
-	}
-	c.do("POST", "/page", "", "Accept: text/html").refused(401, "no_session")
-	c.get("/page", "Accept: application/json").refused(401, "no_session")
-	c.signIn(g, "bob").get("/page", "Accept: text/html").expect(200).says("bob")
+	browsertest.LoginPage(t, func(g *nguard.Guard) *browsertest.Client {
+		app := gin.New()
+		app.Any("/page", ginguard.Require(g, policy.SignedIn), who)
+		return browsertest.Serve(t, app)
+	})
 }
 
 // TestFrom_NotInstalled: on a route without middleware the Request is nil, and says so.
 func TestFrom_NotInstalled(t *testing.T) {
 	app := gin.New()
 	app.GET("/", func(c *gin.Context) {
-		for name, err := range every(ginguard.From(c), c.Request.Context(), "bob") {
+		for name, err := range browsertest.Every(ginguard.From(c), c.Request.Context(), "bob") {
 			if !errors.Is(err, nguard.ErrNotInstalled) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	})
-	serve(t, app).get("/").expect(200)
+	browsertest.Serve(t, app).Get("/").Expect(200)
 }
 
 // whoOf answers with the ID of the person whom this guard knows: From knows the innermost.
@@ -232,49 +188,24 @@ func whoOf(g *nguard.Guard) gin.HandlerFunc {
 	}
 }
 
-// TestTwoGuards: two guards in one application have cookies and sessions of their own, also for the same
-// person, in one answer.
+// TestTwoGuards: two guards in one application.
 func TestTwoGuards(t *testing.T) {
-	staff := newGuard(t, func(c *nguard.Config) { c.Namespace, c.Cookie.Name = "staff", "staff" })
-	shop := newGuard(t, func(c *nguard.Config) { c.Namespace, c.Cookie.Name = "shop", "shop" })
-	app := gin.New()
-	app.Use(ginguard.Sessions(staff), ginguard.Sessions(shop))
-	app.Any("/staff/api/auth/*endpoint", ginguard.Endpoints(staff))
-	app.Any("/shop/api/auth/*endpoint", ginguard.Endpoints(shop))
-	app.GET("/staff/admin", ginguard.Require(staff, roleAdmin), whoOf(staff))
-	app.GET("/shop/admin", ginguard.Require(shop, roleAdmin), whoOf(shop))
-	app.POST("/both", func(c *gin.Context) {
-		for g, id := range map[*nguard.Guard]string{staff: "ann", shop: "bob"} {
-			r, ok := g.Of(c.Request.Context())
-			if !ok {
-				t.Error("not installed")
-			}
-			if _, err := r.Login(c.Request.Context(), id, nguard.LoginOptions{}); err != nil {
-				t.Errorf("login: %v", err)
-			}
-		}
+	browsertest.TwoGuards(t, func(staff, shop *nguard.Guard, both func(context.Context)) *browsertest.Client {
+		app := gin.New()
+		app.Use(ginguard.Sessions(staff), ginguard.Sessions(shop))
+		app.Any("/staff/api/auth/*endpoint", ginguard.Endpoints(staff))
+		app.Any("/shop/api/auth/*endpoint", ginguard.Endpoints(shop))
+		app.GET("/staff/admin", ginguard.Require(staff, browsertest.Admin), whoOf(staff))
+		app.GET("/shop/admin", ginguard.Require(shop, browsertest.Admin), whoOf(shop))
+		app.POST("/both", func(c *gin.Context) { both(c.Request.Context()) })
+		return browsertest.Serve(t, app)
 	})
-	c := serve(t, app)
-	c.do("POST", "/staff/api/auth/login", `{"id":"ann",`+password).expect(200)
-	c.get("/staff/admin").expect(200).says("ann")
-	c.get("/shop/admin").refused(401, "no_session")
-	c.cookies[shop.CookieName()] = c.cookies[staff.CookieName()]
-	c.get("/shop/admin").refused(401, "no_session")
-	c = c.other()
-	if a := c.do("POST", "/both", "").expect(200); len(a.names()) != 2 {
-		t.Errorf("cookies %q", a.names())
-	}
-	c.get("/staff/admin").expect(200).says("ann")
-	c.get("/shop/admin").refused(403, "forbidden")
-	c.do("POST", "/staff/api/auth/logout", "").expect(200)
-	c.get("/staff/admin").refused(401, "no_session")
-	c.get("/shop/admin").refused(403, "forbidden")
 }
 
 // TestPanic_ClosesTheRequest: a handler that panics under gin's recovery leaves no Request behind that could
 // still write into an answer.
 func TestPanic_ClosesTheRequest(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	kept := make(chan *nguard.Request, 2)
 	app := gin.New()
 	app.Use(gin.RecoveryWithWriter(io.Discard))
@@ -286,13 +217,5 @@ func TestPanic_ClosesTheRequest(t *testing.T) {
 		kept <- ginguard.From(c)
 		panic("of the handler")
 	})
-	c := serve(t, app).signIn(g, "bob")
-	for _, path := range []string{"/sessions", "/require"} {
-		c.get(path).expect(500)
-		for name, err := range every(<-kept, t.Context(), "bob") {
-			if !errors.Is(err, nguard.ErrTooLate) {
-				t.Errorf("%s: %s: %v", path, name, err)
-			}
-		}
-	}
+	browsertest.PanicCloses(t, g, browsertest.Serve(t, app), kept)
 }

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nguard-go/nguard/adapters/ginguard"
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/policy"
 )
@@ -31,7 +30,7 @@ func wrapped(g *nguard.Guard, handlers ...gin.HandlerFunc) *gin.Engine {
 // TestStream_WriterIsGins: the writer that handlers get is gin's own value, and what it wraps is the server's,
 // with all that it can do, over HTTP/1 and HTTP/2.
 func TestStream_WriterIsGins(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	for _, version := range []int{1, 2} {
 		var outer, inner gin.ResponseWriter
 		var server, unwrapped http.ResponseWriter
@@ -39,7 +38,7 @@ func TestStream_WriterIsGins(t *testing.T) {
 		app.Use(func(c *gin.Context) { outer = c.Writer })
 		app.Use(ginguard.Sessions(g), ginguard.Endpoints(g), ginguard.Require(g, policy.SignedIn), ginguard.Limit(g, nguard.Unlimited))
 		app.POST("/", func(c *gin.Context) {
-			visited(t, c)
+			visit(t, c)
 			inner = c.Writer
 			unwrapped = c.Writer.(interface{ Unwrap() http.ResponseWriter }).Unwrap()
 			c.String(http.StatusOK, "HTTP/%d pusher %v", c.Request.ProtoMajor, c.Writer.Pusher() != nil)
@@ -50,10 +49,10 @@ func TestStream_WriterIsGins(t *testing.T) {
 		}))
 		s.EnableHTTP2 = version == 2
 		s.StartTLS()
-		a := newClient(t, s).signIn(g, "bob").do("POST", "/", "").expect(200).says(fmt.Sprintf("HTTP/%d pusher %v", version, version == 2))
+		a := browsertest.NewClient(t, s.URL, s.Client()).SignIn(g, "bob").Do("POST", "/", "").Expect(200).Says(fmt.Sprintf("HTTP/%d pusher %v", version, version == 2))
 		s.Close()
-		if len(a.names()) != 1 {
-			t.Errorf("cookies %q", a.names())
+		if len(a.Names()) != 1 {
+			t.Errorf("cookies %q", a.Names())
 		}
 		if outer != inner || server != unwrapped {
 			t.Errorf("the handler got a %T over a %T, gin gave a %T over a %T", inner, unwrapped, outer, server)
@@ -64,10 +63,10 @@ func TestStream_WriterIsGins(t *testing.T) {
 // TestStream_Events: c.Stream and c.SSEvent reach the client event by event, while the session stays at hand,
 // with the cookie of a change that was made before, and deadlines can be set by http.ResponseController.
 func TestStream_Events(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	next := make(chan struct{})
-	c := serve(t, wrapped(g, func(c *gin.Context) {
-		visited(t, c)
+	c := browsertest.Serve(t, wrapped(g, func(c *gin.Context) {
+		visit(t, c)
 		control := http.NewResponseController(c.Writer)
 		for what, err := range map[string]error{"write": control.SetWriteDeadline(time.Now().Add(time.Minute)), "read": control.SetReadDeadline(time.Now().Add(time.Minute))} {
 			if err != nil {
@@ -91,8 +90,8 @@ func TestStream_Events(t *testing.T) {
 			i++
 			return i < 3
 		})
-	})).signIn(g, "bob")
-	resp, err := c.http.Do(c.request("POST", "/", ""))
+	})).SignIn(g, "bob")
+	resp, err := c.HTTP.Do(c.Request("POST", "/", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +115,9 @@ func TestStream_Events(t *testing.T) {
 
 // TestStream_FullDuplex: handlers may read the request while they answer.
 func TestStream_FullDuplex(t *testing.T) {
-	g := newGuard(t)
-	c := serve(t, wrapped(g, func(c *gin.Context) {
-		visited(t, c)
+	g := browsertest.NewGuard(t)
+	c := browsertest.Serve(t, wrapped(g, func(c *gin.Context) {
+		visit(t, c)
 		control := http.NewResponseController(c.Writer)
 		if err := control.EnableFullDuplex(); err != nil {
 			t.Errorf("EnableFullDuplex: %v", err)
@@ -135,10 +134,10 @@ func TestStream_FullDuplex(t *testing.T) {
 				return
 			}
 		}
-	})).signIn(g, "bob")
-	w := c.dial()
-	w.write("POST / HTTP/1.1\r\nHost: " + w.host + "\r\nSec-Fetch-Site: same-origin\r\n" + c.cookie(g) + "\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n")
-	resp, err := http.ReadResponse(w.in, nil)
+	})).SignIn(g, "bob")
+	w := c.Dial()
+	w.Write("POST / HTTP/1.1\r\nHost: " + w.Host + "\r\nSec-Fetch-Site: same-origin\r\n" + c.Cookie(g) + "\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n")
+	resp, err := http.ReadResponse(w.In, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,104 +147,52 @@ func TestStream_FullDuplex(t *testing.T) {
 		if got, err := out.ReadString('\n'); err != nil || got != "heard "+word+"\n" {
 			t.Fatalf("got %q, %v", got, err)
 		}
-		w.write(next) // the request goes on only now
+		w.Write(next) // the request goes on only now
 	}
 	if got, err := out.ReadString('\n'); err != nil || got != "heard two\n" {
 		t.Fatalf("got %q, %v", got, err)
 	}
-	w.write("0\r\n\r\n")
+	w.Write("0\r\n\r\n")
 }
 
 // TestStream_Hijack: a handler takes the connection over, as for a WebSocket, knowing who is there. From
 // another origin the handshake never reaches it.
 func TestStream_Hijack(t *testing.T) {
-	g := newGuard(t)
+	g := browsertest.NewGuard(t)
 	reached := make(chan string, 8)
-	c := serve(t, wrapped(g, func(c *gin.Context) {
-		s, err := ginguard.From(c).Session()
-		if err != nil {
-			ginguard.Fail(c, err)
-			return
-		}
-		reached <- s.UserID()
-		conn, buf, err := http.NewResponseController(c.Writer).Hijack()
-		if err != nil {
-			t.Errorf("Hijack: %v", err)
-			return
-		}
-		defer conn.Close()
-		fmt.Fprintf(buf, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello %s\n", s.UserID())
-		if err := buf.Flush(); err != nil {
-			t.Error(err)
-		}
-		line, err := buf.ReadString('\n')
-		if err != nil {
-			t.Error(err)
-		}
-		if s, err := ginguard.From(c).Session(); err != nil || s.UserID() != "bob" { // the handler still runs
-			t.Errorf("session on the hijacked connection: %v", err)
-		}
-		fmt.Fprintf(conn, "you said %s", line)
-	})).signIn(g, "bob")
-	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", c.cookie(g)}
-	w := c.dial()
-	w.write("GET / HTTP/1.1\r\nHost: " + w.host + "\r\nOrigin: " + c.base + "\r\n" + strings.Join(upgrade, "\r\n") + "\r\n\r\n")
-	resp, err := http.ReadResponse(w.in, nil)
-	if err != nil || resp.StatusCode != 101 || resp.Header.Get("Upgrade") != "websocket" {
-		t.Fatalf("handshake: %v, %v", resp, err)
-	}
-	if line, err := w.in.ReadString('\n'); err != nil || line != "hello bob\n" {
-		t.Errorf("first frame %q, %v", line, err)
-	}
-	w.write("ping\n")
-	if line, err := w.in.ReadString('\n'); err != nil || line != "you said ping\n" {
-		t.Errorf("second frame %q, %v", line, err)
-	}
-	if user := <-reached; user != "bob" {
-		t.Errorf("the socket is %q", user)
-	}
-	for _, origin := range []string{"http://evil.example", "null", c.base + ".evil.example", "https://" + c.host} {
-		c.dial().do("GET", "/", "", append([]string{"Origin: " + origin}, upgrade...)...).refused(403, "cross_origin")
-	}
-	if len(reached) != 0 {
-		t.Error("a foreign handshake reached the handler")
-	}
+	c := browsertest.Serve(t, wrapped(g, func(c *gin.Context) {
+		browsertest.TakeOver(t, c.Writer, ginguard.From(c), reached)
+	})).SignIn(g, "bob")
+	c.Socket(t, g, reached)
 }
 
 // TestStream_Files: large files, ranges and conditional requests come as gin sends them, with a cookie set
 // before.
 func TestStream_Files(t *testing.T) {
 	const size = 4 << 20
-	path := filepath.Join(t.TempDir(), "large.bin")
-	content := make([]byte, size)
-	for i := range content {
-		content[i] = byte(i * 7 >> 3)
-	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	g := newGuard(t)
-	c := serve(t, wrapped(g, func(c *gin.Context) {
+	path, content := browsertest.File(t, size)
+	g := browsertest.NewGuard(t)
+	c := browsertest.Serve(t, wrapped(g, func(c *gin.Context) {
 		if c.Request.Method == http.MethodPost {
-			visited(t, c)
+			visit(t, c)
 		}
 		c.File(path)
-	})).signIn(g, "bob")
-	fetch := func(method string, headers ...string) (reply, [32]byte) {
-		a := c.do(method, "/", "", headers...)
-		return a, sha256.Sum256([]byte(a.body))
+	})).SignIn(g, "bob")
+	fetch := func(method string, headers ...string) (browsertest.Reply, [32]byte) {
+		a := c.Do(method, "/", "", headers...)
+		return a, sha256.Sum256([]byte(a.Body))
 	}
-	if a, sum := fetch("POST"); sum != sha256.Sum256(content) || len(a.names()) != 1 || a.header.Get("Content-Length") != fmt.Sprint(size) {
-		t.Errorf("%d bytes, header %v", len(a.body), a.header)
+	if a, sum := fetch("POST"); sum != sha256.Sum256(content) || len(a.Names()) != 1 || a.Header.Get("Content-Length") != fmt.Sprint(size) {
+		t.Errorf("%d bytes, header %v", len(a.Body), a.Header)
 	}
-	if a, sum := fetch("GET", "Range: bytes=1000-1999"); a.status != 206 || sum != sha256.Sum256(content[1000:2000]) {
-		t.Errorf("range: %d, %d bytes", a.status, len(a.body))
+	if a, sum := fetch("GET", "Range: bytes=1000-1999"); a.Status != 206 || sum != sha256.Sum256(content[1000:2000]) {
+		t.Errorf("range: %d, %d bytes", a.Status, len(a.Body))
 	}
 	head, _ := fetch("HEAD")
-	if head.header.Get("Content-Length") != fmt.Sprint(size) || head.body != "" {
-		t.Errorf("HEAD: %v", head.header)
+	if head.Header.Get("Content-Length") != fmt.Sprint(size) || head.Body != "" {
+		t.Errorf("HEAD: %v", head.Header)
 	}
-	if a, _ := fetch("GET", "If-Modified-Since: "+head.header.Get("Last-Modified")); a.status != 304 || a.body != "" {
-		t.Errorf("conditional: %d, %d bytes", a.status, len(a.body))
+	if a, _ := fetch("GET", "If-Modified-Since: "+head.Header.Get("Last-Modified")); a.Status != 304 || a.Body != "" {
+		t.Errorf("conditional: %d, %d bytes", a.Status, len(a.Body))
 	}
 }

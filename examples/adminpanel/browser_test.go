@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/nguard-go/nguard/stores/servicetest"
 )
 
 // patience is how long a page may take for what has no limit of its own.
@@ -34,7 +36,9 @@ func browse(t *testing.T) *chromium {
 	if path == "" {
 		t.Skip("NGUARD_TEST_CHROMIUM is not set: it is the path of a Chromium, such as /usr/bin/chromium")
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.Flag("headless", "new"), chromedp.WindowSize(1440, 900))
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.Flag("headless", "new"), chromedp.WindowSize(1440, 900),
+		// No process for a tab that may come, and one for all tabs of a profile: starting them is most of the time.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess"), chromedp.Flag("process-per-site", true))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -78,9 +82,10 @@ type decision func(ctx context.Context, id fetch.RequestID) error
 
 // sent is a request of a tab.
 type sent struct {
-	path      string
-	at, ended time.Time
-	status    int64
+	path   string
+	at     time.Duration // by the browser's clock: events may come late
+	ended  bool
+	status int64
 }
 
 // open opens a page of the panel and waits until it has something to show.
@@ -118,7 +123,6 @@ func (p *profile) open(hash string) *tab {
 func (w *tab) hear(event any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := time.Now()
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
 		w.problems = append(w.problems, fmt.Sprint(e.ExceptionDetails.Text, " ", e.ExceptionDetails.Exception.Description))
@@ -135,7 +139,7 @@ func (w *tab) hear(event any) {
 			w.problems = append(w.problems, e.Entry.Text+" "+e.Entry.URL)
 		}
 	case *network.EventRequestWillBeSent:
-		s := &sent{path: e.Request.Method + " " + strings.SplitN(e.Request.URL, "/", 4)[min(3, strings.Count(e.Request.URL, "/"))], at: now}
+		s := &sent{path: e.Request.Method + " " + strings.SplitN(e.Request.URL, "/", 4)[min(3, strings.Count(e.Request.URL, "/"))], at: time.Duration(e.Timestamp.Float64() * float64(time.Second))}
 		w.sent[e.RequestID] = s
 		w.order = append(w.order, s)
 	case *network.EventResponseReceived:
@@ -144,11 +148,11 @@ func (w *tab) hear(event any) {
 		}
 	case *network.EventLoadingFinished:
 		if s := w.sent[e.RequestID]; s != nil {
-			s.ended = now
+			s.ended = true
 		}
 	case *network.EventLoadingFailed:
 		if s := w.sent[e.RequestID]; s != nil {
-			s.ended = now
+			s.ended = true
 		}
 	case *fetch.EventRequestPaused:
 		for path, decide := range w.held {
@@ -257,16 +261,19 @@ func (w *tab) do(script string) {
 // until waits until an expression is true in the page, and returns how long that took.
 func (w *tab) until(expression string) time.Duration {
 	w.t.Helper()
-	begun := time.Now()
-	for time.Since(begun) < patience {
-		// While a page is being loaded there is none to ask.
-		if ok, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {
-			return time.Since(begun)
+	begun, ok := time.Now(), false
+	defer func() {
+		if !ok {
+			w.t.Log(get[string](w, `location.href + "\n" + document.body.innerText`))
 		}
-		time.Sleep(10 * time.Millisecond) // the next look
-	}
-	w.t.Fatalf("not true after %v: %s\n%s", patience, expression, get[string](w, `location.href + "\n" + document.body.innerText`))
-	return 0
+	}()
+	servicetest.Until(w.t, expression, func() bool {
+		// While a page is being loaded there is none to ask.
+		is, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		ok = err == nil && is
+		return ok
+	})
+	return time.Since(begun)
 }
 
 // shows is an expression that says whether the page shows words.

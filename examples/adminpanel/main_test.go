@@ -71,6 +71,7 @@ func TestStory(t *testing.T) {
 		"fiber, memory":                  {"-adapter", "fiber", "-store", "memory", "-users", "memory", "-secure=false"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if args == nil {
 				args = backings[name](t).args("")
 			}

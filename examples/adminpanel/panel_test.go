@@ -15,6 +15,7 @@ import (
 func TestPage(t *testing.T) {
 	for _, adapter := range adapters {
 		t.Run(adapter, func(t *testing.T) {
+			t.Parallel()
 			p := panelOn(t, adapter)
 			get := func(path string, headers ...string) (*http.Response, string) {
 				t.Helper()
@@ -111,6 +112,7 @@ func TestTakesGzip(t *testing.T) {
 func TestPanel(t *testing.T) {
 	for _, adapter := range adapters {
 		t.Run(adapter, func(t *testing.T) {
+			t.Parallel()
 			p := panelOn(t, adapter)
 			ada, mo := p.loggedIn("admin@example.com"), p.loggedIn("moderator@example.com")
 			for _, path := range []string{"/api/users", "/api/policy", "/api/policy/can?user=1&permission=users:read", "/api/audit"} {

@@ -1,80 +1,77 @@
 package nethttp
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/nguard-go/nguard/adapters/internal/browsertest"
 )
+
+// serve serves streams with the given patience until the test ends.
+func serve(t *testing.T, s *http.Server, patience time.Duration, fn func(w io.Writer)) browsertest.Pipes {
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = (&Exchange{W: w, R: r}).Stream(patience, func(_ context.Context, w io.Writer) { fn(w) })
+	})
+	l := make(browsertest.Pipes)
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
+	return l
+}
 
 // TestSlowReader: a reader who does not read is dropped after the time that a write may take, and the limit of
 // the server for whole answers does not count.
 func TestSlowReader(t *testing.T) {
-	over := make(chan time.Duration, 1)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &Exchange{W: w, R: r}
-		_ = x.Stream(300*time.Millisecond, func(_ context.Context, w io.Writer) {
-			time.Sleep(400 * time.Millisecond) // longer than both limits, with nothing to write
-			over <- fill(w)
+	synctest.Test(t, func(t *testing.T) {
+		took := make(chan time.Duration)
+		l := serve(t, &http.Server{WriteTimeout: 2 * time.Second}, 3*time.Second, func(w io.Writer) {
+			time.Sleep(4 * time.Second) // longer than both limits, with nothing to write
+			took <- browsertest.Fill(w)
 		})
-	}))
-	s.Config.WriteTimeout = 200 * time.Millisecond
-	s.Start()
-	defer s.Close()
-	conn, err := net.Dial("tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case took := <-over:
-		if took < 200*time.Millisecond || took > 5*time.Second {
-			t.Errorf("dropped %v after it stopped reading", took)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("a reader who does not read holds the stream")
-	}
-}
-
-// fill writes until that fails, and returns how long the last write took.
-func fill(w io.Writer) time.Duration {
-	block := bytes.Repeat([]byte("x"), 64<<10)
-	for {
-		start := time.Now()
-		if _, err := w.Write(block); err != nil {
-			return time.Since(start)
-		}
-	}
-}
-
-// TestEndOfStream: what was written long before the end is answered whole.
-func TestEndOfStream(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = (&Exchange{W: w, R: r}).Stream(50*time.Millisecond, func(_ context.Context, w io.Writer) {
-			_, _ = io.WriteString(w, "first")
-			time.Sleep(100 * time.Millisecond)
-		})
-	}))
-	defer s.Close()
-	for range 2 { // the connection is used again
-		resp, err := s.Client().Get(s.URL)
-		if err != nil {
+		conn := l.Dial()
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
-		raw, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		if err != nil || string(raw) != "first" {
-			t.Errorf("%q, %v", raw, err)
+		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil { // which is the head, and nothing after it
+			t.Fatal(err)
 		}
-	}
+		if d := <-took; d != 3*time.Second {
+			t.Errorf("dropped %v after it stopped reading", d)
+		}
+	})
+}
+
+// TestEndOfStream: what was written long before the end is answered whole, and the connection is used again.
+func TestEndOfStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := serve(t, &http.Server{}, time.Second, func(w io.Writer) {
+			_, _ = io.WriteString(w, "first")
+			time.Sleep(2 * time.Second)
+		})
+		conn := l.Dial()
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		for range 2 {
+			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := io.ReadAll(resp.Body)
+			if err != nil || string(raw) != "first" {
+				t.Errorf("%q, %v", raw, err)
+			}
+		}
+	})
 }
 
 // TestMiddlewareThatFlushes: what arrives is enough, also where the time of a write cannot be set.
