@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,20 +201,6 @@ func TestMigrateLater(t *testing.T) {
 	})
 }
 
-// leaving is a context that ends when it is asked for the n-th time whether it has.
-type leaving struct {
-	context.Context
-	cancel context.CancelFunc
-	n      atomic.Int32
-}
-
-func (l *leaving) Done() <-chan struct{} {
-	if l.n.Add(-1) == 0 {
-		l.cancel()
-	}
-	return l.Context.Done()
-}
-
 // TestMigrateLeft: whoever leaves while the table is being made, at whatever moment, keeps nobody else waiting. MySQL
 // has the lock that would go back to the pool with its connection.
 func TestMigrateLeft(t *testing.T) {
@@ -227,28 +212,7 @@ func TestMigrateLeft(t *testing.T) {
 		}
 		return s
 	}
-	s, other := sink(), sink()
-	left := 0
-	for n, over := int32(1), false; !over; n++ {
-		ctx, cancel := context.WithCancel(t.Context())
-		l := &leaving{Context: ctx, cancel: cancel}
-		l.n.Store(n)
-		first := s.Migrate(l)
-		cancel()
-		if first != nil {
-			left++
-		}
-		over = l.n.Load() > 0 // it was not asked as often as that
-		soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		err := other.Migrate(soon)
-		cancel()
-		if err != nil {
-			t.Fatalf("after one that left at question %d, with %v: %v", n, first, err)
-		}
-	}
-	if left < 3 {
-		t.Errorf("left %d times only: this has tested nothing", left)
-	}
+	servicetest.Leaving(t, sink().Migrate, sink().Migrate)
 }
 
 // TestTransaction is the sink's part of P2: the record is there exactly if the change is, through

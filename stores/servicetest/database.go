@@ -11,6 +11,9 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 )
 
+// The driver writes to stderr about each connection that breaks, and here they are broken on purpose.
+func init() { _ = mysql.SetLogger(&mysql.NopLogger{}) }
+
 // Database is an empty place for tables on a server, of which nobody else knows.
 type Database struct {
 	// Driver is the name of the database/sql driver.

@@ -46,16 +46,14 @@ func (s *RedisServer) Start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("redis-server: %v", err)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	Until(s.t, "redis-server answers", func() bool {
 		c, err := net.DialTimeout("tcp", s.Addr, time.Second)
-		if err == nil {
-			_ = c.Close()
-			return
+		if err != nil {
+			return false
 		}
-		if time.Now().After(end) {
-			s.t.Fatalf("redis-server does not answer: %v", err)
-		}
-	}
+		_ = c.Close()
+		return true
+	})
 }
 
 // Stop ends the process, at once, and what it held is gone. It does nothing when it is stopped.

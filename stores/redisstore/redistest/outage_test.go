@@ -135,15 +135,14 @@ func TestHanging(t *testing.T) {
 	}
 	p.Cut()
 	p.Heal(t)
-	begin := time.Now()
-	servicetest.Until(t, "the store is back", func() bool {
+	took := servicetest.Until(t, "the store is back", func() bool {
 		_, err := s.Epoch(t.Context(), "ada")
 		return err == nil
 	})
-	if d := time.Since(begin); d > 2*time.Second {
-		t.Errorf("the store came back %v after the server", d)
+	if took > 2*time.Second {
+		t.Errorf("the store came back %v after the server", took)
 	}
-	servicetest.Until(t, "the goroutines have gone", func() bool { return runtime.NumGoroutine() <= before+10 })
+	servicetest.Goroutines(t, before+10)
 	login(t, direct, "ada")
 }
 
@@ -175,14 +174,8 @@ func TestSlow(t *testing.T) {
 func TestCut(t *testing.T) {
 	s, direct, p, _ := through(t)
 	ctx := t.Context()
-	var done atomic.Bool
-	var cutter, writers sync.WaitGroup
-	cutter.Go(func() {
-		for !done.Load() {
-			time.Sleep(time.Duration(rand.IntN(3000)) * time.Microsecond)
-			p.Cut()
-		}
-	})
+	var writers sync.WaitGroup
+	stop := p.Cutting(2 * time.Millisecond)
 	var acknowledged, unknown, refused atomic.Int64
 	for i := range 8 {
 		c := login(t, direct, fmt.Sprint("user", i))
@@ -227,8 +220,7 @@ func TestCut(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	done.Store(true)
-	cutter.Wait()
+	stop()
 	t.Logf("%d acknowledged, %d unknown, %d without effect", acknowledged.Load(), unknown.Load(), refused.Load())
 	if acknowledged.Load() == 0 || unknown.Load() == 0 {
 		t.Error("the test is about writes of both kinds")

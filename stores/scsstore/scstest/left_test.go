@@ -14,6 +14,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/scsstore"
+	"github.com/nguard-go/nguard/stores/servicetest"
 )
 
 // heedless is a backend that takes a context and does not look at it.
@@ -90,7 +91,7 @@ func TestLeftBeforeTheFirstWrite(t *testing.T) {
 	is(t, err, []error{nguard.ErrUnavailable}, nguard.ErrOutcomeUnknown)
 	h.set(nil)
 	close(release)
-	goroutinesBack(t, was)
+	servicetest.Goroutines(t, was)
 	f, err := s.Load(t.Context(), c.Live)
 	if err != nil || f.User != c.User {
 		t.Fatalf("got the epoch %+v, %v, want %+v", f.User, err, c.User)
@@ -129,11 +130,11 @@ func TestHangingHoldsFew(t *testing.T) {
 		}
 		wg.Wait()
 		cancel()
-		goroutinesBack(t, was+256)
+		servicetest.Goroutines(t, was+256)
 	}
 	h.set(nil)
 	close(release)
-	goroutinesBack(t, was)
+	servicetest.Goroutines(t, was)
 	for _, c := range list {
 		if _, err := s.Load(t.Context(), c.Live); err != nil {
 			t.Fatal(err)

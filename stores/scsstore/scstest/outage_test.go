@@ -50,16 +50,14 @@ func TestOutage(t *testing.T) {
 			for _, owner := range []string{"ada", "bob", "eve", "joe"} {
 				list = append(list, login(t, s, owner))
 			}
-			for trouble, make := range map[string]func(){"hangs": p.Hang, "refuses": p.Refuse, "cuts": nil} {
+			nothing := func() {}
+			for trouble, begin := range map[string]func() (end func()){
+				"hangs":   func() func() { p.Hang(); return nothing },
+				"refuses": func() func() { p.Refuse(); return nothing },
+				"cuts":    func() func() { return p.Cutting(5 * time.Millisecond) },
+			} {
 				was := runtime.NumGoroutine()
-				if make != nil {
-					make()
-				}
-				var stop chan struct{}
-				var cutting sync.WaitGroup
-				if make == nil {
-					stop = cutter(p, &cutting)
-				}
+				end := begin()
 				var wg sync.WaitGroup
 				for _, c := range list {
 					for _, call := range []func(ctx context.Context) error{
@@ -77,49 +75,32 @@ func TestOutage(t *testing.T) {
 							if took := time.Since(began); took > deadline+time.Second {
 								t.Errorf("%s: returned after %v", trouble, took)
 							}
-							if make != nil || err != nil {
+							if trouble != "cuts" || err != nil {
 								is(t, err, []error{nguard.ErrUnavailable}, nguard.ErrNoSession, nguard.ErrCorrupt)
 							}
 						})
 					}
 				}
 				wg.Wait()
-				if stop != nil {
-					close(stop)
-					cutting.Wait()
-				}
+				end()
 				p.Heal(t)
-				began := time.Now()
-				for _, c := range list {
-					until(t, "the session is there again", func() bool {
+				took := servicetest.Until(t, "the sessions are there again", func() bool {
+					for _, c := range list {
 						f, err := s.Load(t.Context(), c.Live)
-						return err == nil && f.User.Revoke == c.User.Revoke && f.Match == nguard.Current
-					})
-				}
-				if took := time.Since(began); took > 2*time.Second {
+						if err != nil || f.User.Revoke != c.User.Revoke || f.Match != nguard.Current {
+							return false
+						}
+					}
+					return true
+				})
+				if took > 2*time.Second {
 					t.Errorf("%s: back only after %v", trouble, took)
 				}
 				// Connections of the pools and of the proxy have goroutines too.
-				goroutinesBack(t, was+60)
+				servicetest.Goroutines(t, was+60)
 			}
 		})
 	}
-}
-
-// cutter cuts all connections again and again until the channel that it returns is closed.
-func cutter(p *servicetest.Proxy, wg *sync.WaitGroup) (stop chan struct{}) {
-	stop = make(chan struct{})
-	wg.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-				p.Cut()
-			}
-		}
-	})
-	return stop
 }
 
 // A backend that lost what it held, as Redis does when it is flushed, gives nobody a session, and logins

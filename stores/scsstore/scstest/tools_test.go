@@ -3,7 +3,6 @@ package scstest
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -56,22 +55,6 @@ func is(t testing.TB, err error, want []error, not ...error) {
 			t.Errorf("got %v, which is not to wrap %v", err, n)
 		}
 	}
-}
-
-// until waits for a condition.
-func until(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("still not: " + what)
-		}
-	}
-}
-
-// goroutinesBack waits until no more goroutines run than did.
-func goroutinesBack(t testing.TB, was int) {
-	t.Helper()
-	until(t, "as many goroutines as before", func() bool { return runtime.NumGoroutine() <= was })
 }
 
 // hooked is a backend with a hand in every call: hook is asked before each, and after it.

@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"testing"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
 	"github.com/nguard-go/nguard/stores/sqlstore/servertest"
@@ -27,9 +25,6 @@ var server = servertest.Server{
 	Tables:    `SELECT table_name FROM information_schema.tables WHERE table_schema = database()`,
 	Columns:   `SELECT column_name FROM information_schema.columns WHERE table_schema = database() AND table_name = ?`,
 }
-
-// The driver writes to stderr about each connection that breaks, and here they are broken on purpose.
-func init() { _ = mysql.SetLogger(&mysql.NopLogger{}) }
 
 func TestStore(t *testing.T) { storetest.Run(t, server.Harness) }
 

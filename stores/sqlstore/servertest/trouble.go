@@ -94,9 +94,8 @@ func cut(t *testing.T, s Server) {
 		})
 	}
 	for range cuts {
-		for from := work.Load(); work.Load() < from+2*users && !t.Failed(); {
-			runtime.Gosched()
-		}
+		from := work.Load()
+		servicetest.Until(t, "everybody goes on", func() bool { return work.Load() >= from+2*users || t.Failed() })
 		p.Cut()
 	}
 	over.Store(true)
@@ -165,11 +164,7 @@ func hang(t *testing.T, s Server) {
 	p.Heal(t)
 	back(t, store, c)
 	// The proxy has goroutines for each connection, and database/sql for each that it closes: wait for them.
-	for end := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > before+10; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d goroutines, and there were %d", runtime.NumGoroutine(), before)
-		}
-	}
+	servicetest.Goroutines(t, before+10)
 }
 
 // A server that stops answering when a transaction is about to end keeps the call until its context ends and no
@@ -295,7 +290,7 @@ func readOnly(t *testing.T, s Server) {
 
 // A write whose answer is lost says so, and is not done a second time.
 func outcome(t *testing.T, s Server) {
-	p, db, store, direct := s.through(t)
+	p, _, store, direct := s.through(t)
 	c := login(t, store, "ada")
 	if f, err := store.Replace(t.Context(), c.Found, next(c.Found), false); err != nil || f.Version != 2 {
 		t.Fatal(err) // so that the statement is prepared
@@ -307,14 +302,7 @@ func outcome(t *testing.T, s Server) {
 		_, err := store.Replace(context.Background(), c.Found, next(c.Found), false)
 		done <- err
 	}()
-	for db.Stats().InUse == 0 {
-		runtime.Gosched()
-	}
-	select {
-	case err := <-done:
-		t.Fatalf("got %v from a server that hangs", err)
-	case <-time.After(100 * time.Millisecond): // it is under way
-	}
+	servicetest.Until(t, "the write is under way", p.Holds)
 	p.Cut()
 	p.Heal(t)
 	if err := <-done; !errors.Is(err, nguard.ErrOutcomeUnknown) || !errors.Is(err, nguard.ErrUnavailable) {
