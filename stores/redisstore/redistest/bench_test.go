@@ -10,6 +10,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // BenchmarkLoad compares Load with the least that any store on this client does: one GET of a value of the same
@@ -22,7 +23,7 @@ func BenchmarkLoad(b *testing.B) {
 	const users = 1000
 	var tokens, keys []string
 	for i := range users {
-		created := login(b, s, fmt.Sprintf("user%06d", i))
+		created := storetest.Login(b, s, fmt.Sprintf("user%06d", i))
 		tokens = append(tokens, created.Live)
 		keys = append(keys, fmt.Sprint(prefix, "bare", i))
 		value := strings.Repeat("x", len(created.Encode())+140)
@@ -71,8 +72,8 @@ func BenchmarkBump(b *testing.B) {
 	ctx := context.Background()
 	c := dial(b, servicetest.RedisURL(b))
 	s := open(b, c, fresh(b, c))
-	login(b, s, "one")
-	r := record(b, s, "many")
+	storetest.Login(b, s, "one")
+	r := storetest.Record(b, s, "many")
 	for range 10_000 {
 		if _, err := s.Create(ctx, r, nguard.Cap{}); err != nil {
 			b.Fatal(err)
@@ -106,19 +107,19 @@ func BenchmarkWrite(b *testing.B) {
 	s := open(b, c, fresh(b, c))
 	b.Run("create capped", func(b *testing.B) {
 		b.ReportAllocs()
-		r := record(b, s, "capped")
+		r := storetest.Record(b, s, "capped")
 		for range b.N {
 			if _, err := s.Create(ctx, r, nguard.Cap{Max: 5, EvictOldest: true, Now: r.Created}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	f := login(b, s, "ada").Found
+	f := storetest.Login(b, s, "ada").Found
 	b.Run("replace", func(b *testing.B) {
 		b.ReportAllocs()
 		for range b.N {
 			var err error
-			if f, err = s.Replace(ctx, f, next(f), false); err != nil {
+			if f, err = s.Replace(ctx, f, storetest.Next(f), false); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -70,8 +70,8 @@ func failover(t *testing.T, cluster *servicetest.RedisCluster) {
 	ctx := t.Context()
 	var sessions, ended []nguard.Created
 	for i := range 30 {
-		sessions = append(sessions, login(t, s, fmt.Sprint("user", i)))
-		gone := login(t, s, fmt.Sprint("user", i))
+		sessions = append(sessions, storetest.Login(t, s, fmt.Sprint("user", i)))
+		gone := storetest.Login(t, s, fmt.Sprint("user", i))
 		if err := s.Delete(ctx, gone.Owner, gone.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func failover(t *testing.T, cluster *servicetest.RedisCluster) {
 			t.Fatalf("a session that was ended before: %v", err)
 		}
 	}
-	login(t, s, "newcomer")
+	storetest.Login(t, s, "newcomer")
 
 	// The dead node comes back as the replica of the one that took over.
 	cluster.Nodes[0].Start()

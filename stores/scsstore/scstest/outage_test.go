@@ -16,6 +16,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/scsstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // remotes are the backends on servers, reached through a proxy that makes trouble.
@@ -48,7 +49,7 @@ func TestOutage(t *testing.T) {
 			s := scsstore.New(backend)
 			var list []nguard.Created
 			for _, owner := range []string{"ada", "bob", "eve", "joe"} {
-				list = append(list, login(t, s, owner))
+				list = append(list, storetest.Login(t, s, owner))
 			}
 			nothing := func() {}
 			for trouble, begin := range map[string]func() (end func()){
@@ -110,13 +111,13 @@ func TestFlushed(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: server.Addr})
 	t.Cleanup(func() { _ = client.Close() })
 	s := scsstore.New(goredisstore.New(client))
-	c := login(t, s, "ada")
+	c := storetest.Login(t, s, "ada")
 	if err := client.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.Load(t.Context(), c.Live)
 	is(t, err, []error{nguard.ErrNoSession})
-	if d := login(t, s, "ada"); d.Stamp.Revoke == c.Stamp.Revoke {
+	if d := storetest.Login(t, s, "ada"); d.Stamp.Revoke == c.Stamp.Revoke {
 		t.Fatal("the epoch is the one that was lost")
 	}
 }
@@ -127,7 +128,7 @@ func TestRedisForgets(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: server.Addr})
 	t.Cleanup(func() { _ = client.Close() })
 	s := scsstore.New(goredisstore.New(client))
-	r := record(t, s, "ada")
+	r := storetest.Record(t, s, "ada")
 	r.Expires = time.Now().Add(-24 * time.Hour)
 	if _, err := s.Create(t.Context(), r, nguard.Cap{}); err != nil {
 		t.Fatal(err)

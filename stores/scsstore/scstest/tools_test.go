@@ -9,38 +9,8 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
-	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/scsstore"
 )
-
-// record returns a record of a session that begins now.
-func record(t testing.TB, s *scsstore.Store, owner string) *nguard.Record {
-	t.Helper()
-	e, err := s.Epoch(t.Context(), owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now().UTC().Round(0)
-	return &nguard.Record{
-		Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now, Expires: now.Add(24 * time.Hour),
-		Stamp: nguard.Epoch{Change: e.Change, Revoke: e.Revoke}, User: nguard.User{ID: owner, Role: "user"},
-	}
-}
-
-func login(t testing.TB, s *scsstore.Store, owner string) nguard.Created {
-	t.Helper()
-	c, err := s.Create(t.Context(), record(t, s, owner), nguard.Cap{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func next(f nguard.Found) *nguard.Record {
-	r := *f.Record
-	r.Version++
-	return &r
-}
 
 // is checks that an error wraps all of want and none of not.
 func is(t testing.TB, err error, want []error, not ...error) {

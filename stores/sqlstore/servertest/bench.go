@@ -8,6 +8,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // filled returns a store with n sessions of as many users, and the sessions.
@@ -17,7 +18,7 @@ func (s Server) filled(b *testing.B, n int) (*sqlstore.Store, []nguard.Created) 
 	list := make([]nguard.Created, n)
 	err := store.Tx(context.Background(), func(ctx context.Context) (err error) {
 		for i := range list {
-			list[i], err = store.Create(ctx, stamped(fmt.Sprintf("user%06d", i), nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{})
+			list[i], err = store.Create(ctx, storetest.Stamped(fmt.Sprintf("user%06d", i), nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{})
 			if err != nil {
 				return err
 			}
@@ -86,7 +87,7 @@ func (s Server) BenchmarkRevoke(b *testing.B) {
 			if i == 0 {
 				owner = "one"
 			}
-			if _, err := store.Create(ctx, stamped(owner, nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{}); err != nil {
+			if _, err := store.Create(ctx, storetest.Stamped(owner, nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{}); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // A row that cannot be read, or whose record is another's, leads to nobody's session, and stays for
@@ -23,7 +24,7 @@ func corrupt(t *testing.T, s Server) {
 		"other version": `UPDATE nguard_sessions SET version = version + 1 WHERE id = ID`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, eve := login(t, store, "ada"), login(t, store, "eve")
+			c, eve := storetest.Login(t, store, "ada"), storetest.Login(t, store, "eve")
 			damage = strings.NewReplacer(
 				"BYTES", s.Bytes(nil), "OTHER", s.Bytes(append(c.Encode(), 0)), "ID", "'"+c.ID+"'").Replace(damage)
 			if _, err := db.Exec(damage); err != nil {

@@ -12,6 +12,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // Several processes may start, and migrate, at once.
@@ -38,7 +39,7 @@ func migrateAtOnce(t *testing.T, s Server) {
 		if err := errors.Join(errs...); err != nil {
 			t.Fatal(err)
 		}
-		c := login(t, stores[0], "ada")
+		c := storetest.Login(t, stores[0], "ada")
 		if err := stores[1].Migrate(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +85,7 @@ func migrateCut(t *testing.T, s Server) {
 		if err := <-done; err != nil && !errors.Is(err, nguard.ErrUnavailable) {
 			t.Fatal(err)
 		}
-		login(t, s.migrated(t, place.Open(t)), "ada")
+		storetest.Login(t, s.migrated(t, place.Open(t)), "ada")
 	}
 }
 
@@ -107,7 +108,7 @@ func migrateSchema(t *testing.T, s Server) {
 		}
 	}
 	store := sqlstore.New(db, s.Dialect)
-	if _, err := store.Load(context.Background(), login(t, store, "ada").Live); err != nil {
+	if _, err := store.Load(context.Background(), storetest.Login(t, store, "ada").Live); err != nil {
 		t.Fatal(err)
 	}
 }

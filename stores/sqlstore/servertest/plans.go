@@ -7,6 +7,7 @@ import (
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // million is how many sessions and epochs the plans are made for.
@@ -30,8 +31,8 @@ func (s Server) Plans(t *testing.T, statements int) {
 	t.Logf("%d rows took %v", million, time.Since(begin))
 
 	// Each statement is run, so that the arguments are those that it is run with.
-	c := login(t, store, "ada")
-	old, err := store.Create(ctx, record(t, store, "ada"), nguard.Cap{Max: 2, EvictOldest: true, Replace: c.ID, Version: 1, Now: now})
+	c := storetest.Login(t, store, "ada")
+	old, err := store.Create(ctx, storetest.Record(t, store, "ada"), nguard.Cap{Max: 2, EvictOldest: true, Replace: c.ID, Version: 1, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,8 +43,8 @@ func (s Server) Plans(t *testing.T, statements int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = store.Replace(ctx, f, next(f), true)
-	_, _ = store.Replace(ctx, f, next(f), true) // which asks why it failed
+	_, _ = store.Replace(ctx, f, storetest.Next(f), true)
+	_, _ = store.Replace(ctx, f, storetest.Next(f), true) // which asks why it failed
 	_, _ = store.Touch(ctx, f, now)
 	_, _ = store.List(ctx, "ada", "", 10)
 	err = store.Tx(ctx, func(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // levels are what a program may begin its transactions with.
@@ -28,7 +29,7 @@ func programsTransaction(t *testing.T, s Server) {
 		t.Fatal(err)
 	}
 	for _, level := range levels {
-		c := login(t, store, "ada")
+		c := storetest.Login(t, store, "ada")
 		for _, commit := range []bool{false, true} {
 			tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 			if err != nil {
@@ -85,7 +86,7 @@ func oldSnapshot(t *testing.T, s Server) {
 				return err
 			},
 			"replace": func(ctx context.Context, c nguard.Created, _ *nguard.Record) error {
-				_, err := store.Replace(ctx, c.Found, next(c.Found), false)
+				_, err := store.Replace(ctx, c.Found, storetest.Next(c.Found), false)
 				return err
 			},
 			"load": func(ctx context.Context, c nguard.Created, _ *nguard.Record) error {
@@ -104,13 +105,13 @@ func oldSnapshot(t *testing.T, s Server) {
 				if err != nil {
 					return err
 				}
-				_, err = store.Create(ctx, stamped(c.Owner, e), nguard.Cap{Replace: c.ID, Version: 1})
+				_, err = store.Create(ctx, storetest.Stamped(c.Owner, e), nguard.Cap{Replace: c.ID, Version: 1})
 				return err
 			},
 		} {
 			t.Run(fmt.Sprint(level, " ", what), func(t *testing.T) {
-				c := login(t, store, "ada")
-				r := record(t, store, "ada")
+				c := storetest.Login(t, store, "ada")
+				r := storetest.Record(t, store, "ada")
 				tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 				if err != nil {
 					t.Fatal(err)
@@ -159,7 +160,7 @@ func capInPrograms(t *testing.T, s Server) {
 			if err != nil {
 				return err
 			}
-			if _, err := store.Create(in, stamped(owner, e), nguard.Cap{Max: 3, EvictOldest: true, Now: time.Now()}); err != nil {
+			if _, err := store.Create(in, storetest.Stamped(owner, e), nguard.Cap{Max: 3, EvictOldest: true, Now: time.Now()}); err != nil {
 				return err
 			}
 			return tx.Commit()
@@ -190,7 +191,7 @@ func poolOfOne(t *testing.T, s Server) {
 	defer cancel()
 	db := s.Open(t).Open(t)
 	db.SetMaxOpenConns(1)
-	r := record(t, s.migrated(t, db), "ada")
+	r := storetest.Record(t, s.migrated(t, db), "ada")
 	store := sqlstore.New(db, s.Dialect)
 	for range 2 {
 		err := store.Tx(ctx, func(ctx context.Context) error {
@@ -202,7 +203,7 @@ func poolOfOne(t *testing.T, s Server) {
 			if err != nil {
 				return err
 			}
-			if _, err = store.Replace(ctx, f, next(f), true); err != nil {
+			if _, err = store.Replace(ctx, f, storetest.Next(f), true); err != nil {
 				return err
 			}
 			if _, err = store.Bump(ctx, "ada", nguard.BumpChange); err != nil {
@@ -220,7 +221,7 @@ func poolOfOne(t *testing.T, s Server) {
 		if _, err := store.Sweep(ctx, time.Now().Add(48*time.Hour), 10); err != nil {
 			t.Fatal(err)
 		}
-		r = record(t, store, "ada")
+		r = storetest.Record(t, store, "ada")
 	}
 }
 
@@ -229,7 +230,7 @@ func taken(t *testing.T, s Server) {
 	ctx := context.Background()
 	db := s.Open(t).Open(t)
 	store := s.migrated(t, db)
-	c := login(t, store, "ada")
+	c := storetest.Login(t, store, "ada")
 	row := nguard.Row{Record: c.Record, Mark: nguard.Mark{Cur: make([]byte, 26), LastSeen: c.LastSeen, Expires: c.Expires}}
 	tx, err := db.Begin()
 	if err != nil {
@@ -247,7 +248,7 @@ func taken(t *testing.T, s Server) {
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	row.Record = next(c.Found)
+	row.Record = storetest.Next(c.Found)
 	row.Record.Owner = strings.Repeat("x", 256)
 	if _, err := store.Backend().Insert(ctx, row, nguard.Cap{}); !errors.Is(err, nguard.ErrMalformed) {
 		t.Fatalf("got %v for an owner that is too long, want ErrMalformed", err)

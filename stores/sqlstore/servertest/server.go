@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"testing"
-	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/servicetest"
@@ -137,44 +136,4 @@ func all(t testing.TB, db *sql.DB, query string, args ...any) (list [][]byte) {
 		t.Fatal(err)
 	}
 	return list
-}
-
-// record returns a record of a session that begins now.
-func record(t testing.TB, s *sqlstore.Store, owner string) *nguard.Record {
-	t.Helper()
-	e, err := s.Epoch(context.Background(), owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stamped(owner, e)
-}
-
-func stamped(owner string, e nguard.Epoch) *nguard.Record {
-	now := time.Now().UTC()
-	return &nguard.Record{
-		Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now,
-		Expires: now.Add(24 * time.Hour), Idle: time.Hour,
-		Stamp: nguard.Epoch{Change: e.Change, Revoke: e.Revoke},
-		User: nguard.User{ID: owner, Name: "Ada Lovelace", Email: "ada@example.com", Role: "user",
-			Data: map[string]any{"theme": "dark", "language": "en"}},
-		Data:   map[string]any{"visits": int64(7)},
-		Device: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", IP: "192.0.2.1",
-		Methods: []string{"password"}, Level: 1,
-	}
-}
-
-func login(t testing.TB, s *sqlstore.Store, owner string) nguard.Created {
-	t.Helper()
-	c, err := s.Create(context.Background(), record(t, s, owner), nguard.Cap{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// next is the next version of what was found.
-func next(f nguard.Found) *nguard.Record {
-	r := *f.Record
-	r.Version++
-	return &r
 }

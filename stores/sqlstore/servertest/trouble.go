@@ -15,6 +15,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // gap is a cap of n, as the engine would ask for it now.
@@ -52,7 +53,7 @@ func cut(t *testing.T, s Server) {
 	)
 	for i := range users {
 		owner := fmt.Sprint("user", i)
-		c := login(t, direct, owner)
+		c := storetest.Login(t, direct, owner)
 		wg.Go(func() {
 			// A write of unknown outcome may still be on its way when the next read is answered: the server had it
 			// before the connection broke. It may have its effect until another write has succeeded.
@@ -74,7 +75,7 @@ func cut(t *testing.T, s Server) {
 					return
 				}
 				version = f.Version
-				_, err = store.Replace(ctx, f, next(f), false)
+				_, err = store.Replace(ctx, f, storetest.Next(f), false)
 				switch {
 				case err == nil:
 					version++
@@ -86,7 +87,7 @@ func cut(t *testing.T, s Server) {
 					t.Errorf("a write: %v", err)
 					return
 				}
-				if _, err := store.Create(ctx, stamped(owner+"+", c.Stamp), gap(3)); err != nil && !errors.Is(err, nguard.ErrUnavailable) {
+				if _, err := store.Create(ctx, storetest.Stamped(owner+"+", c.Stamp), gap(3)); err != nil && !errors.Is(err, nguard.ErrUnavailable) {
 					t.Errorf("a login: %v", err)
 					return
 				}
@@ -112,7 +113,7 @@ func cut(t *testing.T, s Server) {
 // everybody is still logged in.
 func refuse(t *testing.T, s Server) {
 	p, _, store, direct := s.through(t)
-	c := login(t, store, "ada")
+	c := storetest.Login(t, store, "ada")
 	p.Refuse()
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -134,7 +135,7 @@ func refuse(t *testing.T, s Server) {
 // goroutine for longer than that.
 func hang(t *testing.T, s Server) {
 	p, db, store, _ := s.through(t)
-	c := login(t, store, "ada")
+	c := storetest.Login(t, store, "ada")
 	var wg sync.WaitGroup
 	for range 10 { // some connections, with statements prepared
 		wg.Go(func() { every(context.Background(), store, c) })
@@ -173,7 +174,7 @@ func hangAtEnd(t *testing.T, s Server) {
 	refused := errors.New("refused")
 	for _, want := range []error{nil, refused} {
 		p, db, store, _ := s.through(t)
-		c := login(t, store, "ada")
+		c := storetest.Login(t, store, "ada")
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		done := make(chan error, 1)
@@ -206,7 +207,7 @@ func hangAtEnd(t *testing.T, s Server) {
 func waiting(t *testing.T, s Server) {
 	db := s.Open(t).Open(t)
 	store := s.migrated(t, db)
-	c := login(t, store, "ada")
+	c := storetest.Login(t, store, "ada")
 	for method, err := range every(t.Context(), store, c) { // so that the statements are prepared
 		if err != nil {
 			t.Fatalf("%s: %v", method, err)
@@ -220,7 +221,7 @@ func waiting(t *testing.T, s Server) {
 	defer held.Close()
 	for method, call := range map[string]func(ctx context.Context) error{
 		"Replace": func(ctx context.Context) error {
-			_, err := store.Replace(ctx, c.Found, next(c.Found), true)
+			_, err := store.Replace(ctx, c.Found, storetest.Next(c.Found), true)
 			return err
 		},
 		"Touch":  func(ctx context.Context) error { _, err := store.Touch(ctx, c.Found, time.Now()); return err },
@@ -239,7 +240,7 @@ func waiting(t *testing.T, s Server) {
 // A slow server is slow, and that is all.
 func slow(t *testing.T, s Server) {
 	p, _, store, _ := s.through(t)
-	c := login(t, store, "ada")
+	c := storetest.Login(t, store, "ada")
 	p.Slow(10 * time.Millisecond)
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
@@ -266,7 +267,7 @@ func readOnly(t *testing.T, s Server) {
 	ctx := context.Background()
 	place := s.Open(t)
 	direct := s.migrated(t, place.Open(t))
-	c := login(t, direct, "ada")
+	c := storetest.Login(t, direct, "ada")
 	for _, setting := range s.ReadOnly {
 		store := sqlstore.New(servicetest.OpenSQL(t, place.Driver, add(place.DSN(), setting)), s.Dialect)
 		if err := store.Migrate(ctx); err != nil {
@@ -291,15 +292,15 @@ func readOnly(t *testing.T, s Server) {
 // A write whose answer is lost says so, and is not done a second time.
 func outcome(t *testing.T, s Server) {
 	p, _, store, direct := s.through(t)
-	c := login(t, store, "ada")
-	if f, err := store.Replace(t.Context(), c.Found, next(c.Found), false); err != nil || f.Version != 2 {
+	c := storetest.Login(t, store, "ada")
+	if f, err := store.Replace(t.Context(), c.Found, storetest.Next(c.Found), false); err != nil || f.Version != 2 {
 		t.Fatal(err) // so that the statement is prepared
 	}
-	c = login(t, store, "ada")
+	c = storetest.Login(t, store, "ada")
 	p.Hang()
 	done := make(chan error)
 	go func() {
-		_, err := store.Replace(context.Background(), c.Found, next(c.Found), false)
+		_, err := store.Replace(context.Background(), c.Found, storetest.Next(c.Found), false)
 		done <- err
 	}()
 	servicetest.Until(t, "the write is under way", p.Holds)
@@ -321,7 +322,7 @@ func killed(t *testing.T, s Server) {
 	db, beside := place.Open(t), place.Open(t)
 	db.SetMaxOpenConns(1)
 	store := s.migrated(t, db)
-	c := login(t, store, "ada")
+	c := storetest.Login(t, store, "ada")
 	for range 3 {
 		for name, read := range map[string]func() error{
 			"Load":  func() error { _, err := store.Load(ctx, c.Live); return err },
@@ -329,7 +330,7 @@ func killed(t *testing.T, s Server) {
 			"List":  func() error { _, err := store.List(ctx, c.Owner, "", 10); return err },
 			"Epoch": func() error { _, err := store.Epoch(ctx, c.Owner); return err },
 			"Create": func() error { // nothing of it has begun
-				_, err := store.Create(ctx, stamped(c.Owner, c.Stamp), nguard.Cap{})
+				_, err := store.Create(ctx, storetest.Stamped(c.Owner, c.Stamp), nguard.Cap{})
 				return err
 			},
 			"Touch": func() error { // whose statement is not prepared yet, so that it was not sent
@@ -361,7 +362,7 @@ func contexts(t *testing.T, s Server) {
 	var wg sync.WaitGroup
 	for i := range 40 {
 		owner := fmt.Sprint("user", i)
-		c := login(t, store, owner)
+		c := storetest.Login(t, store, owner)
 		wg.Go(func() {
 			for n := range 30 {
 				ctx, cancel := context.WithCancel(context.Background())
@@ -397,12 +398,12 @@ func every(ctx context.Context, s *sqlstore.Store, c nguard.Created) map[string]
 	_, errs["Find"] = s.Find(ctx, c.Owner, c.ID)
 	_, errs["List"] = s.List(ctx, c.Owner, "", 10)
 	_, errs["Epoch"] = s.Epoch(ctx, c.Owner)
-	created, err := s.Create(ctx, stamped("other", nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{Max: 50, EvictOldest: true, Now: time.Now()})
+	created, err := s.Create(ctx, storetest.Stamped("other", nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{Max: 50, EvictOldest: true, Now: time.Now()})
 	errs["Create"] = err
 	if err != nil {
 		created = c
 	}
-	replaced, err := s.Replace(ctx, created.Found, next(created.Found), true)
+	replaced, err := s.Replace(ctx, created.Found, storetest.Next(created.Found), true)
 	errs["Replace"] = err
 	if err != nil {
 		replaced = created.Found

@@ -8,6 +8,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // filled returns a store with n sessions of as many users, and their tokens.
@@ -16,7 +17,7 @@ func filled(b *testing.B, n int) (*sqlstore.Store, []nguard.Created) {
 	s := migrated(b, handle(b, file(b), advised))
 	list := make([]nguard.Created, n)
 	err := s.Tx(context.Background(), func(ctx context.Context) (err error) {
-		r := record(b, sqlstore.New(s.Database(), sqlstore.SQLite), "none", time.Now().UTC())
+		r := storetest.Record(b, sqlstore.New(s.Database(), sqlstore.SQLite), "none")
 		for i := range list {
 			next := *r
 			next.Owner = fmt.Sprintf("user%06d", i)
@@ -115,7 +116,7 @@ func BenchmarkWrite(b *testing.B) {
 			b.Fatal(err)
 		}
 		for range b.N {
-			if f, err = s.Replace(ctx, f, next(f), false); err != nil {
+			if f, err = s.Replace(ctx, f, storetest.Next(f), false); err != nil {
 				b.Fatal(err)
 			}
 		}

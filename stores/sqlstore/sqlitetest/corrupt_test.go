@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // A row that cannot be read, or whose record is another's, leads to nobody's session, and stays for
@@ -25,7 +26,7 @@ func TestCorrupt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db := handle(t, file(t), advised)
 			s := migrated(t, db)
-			c, eve := login(t, s, "ada"), login(t, s, "eve")
+			c, eve := storetest.Login(t, s, "ada"), storetest.Login(t, s, "eve")
 			if _, err := db.Exec(damage, c.ID, eve.ID); err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +53,7 @@ func TestEpochMissing(t *testing.T) {
 	ctx := context.Background()
 	db := handle(t, file(t), advised)
 	s := migrated(t, db)
-	c := login(t, s, "ada")
+	c := storetest.Login(t, s, "ada")
 	if _, err := db.Exec(`DELETE FROM nguard_epochs`); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // unavailable checks that an error says whether anything may have changed.
@@ -25,7 +26,7 @@ func every(s *sqlstore.Store, c nguard.Created, r *nguard.Record) map[string]err
 	errs := map[string]error{}
 	_, errs["Create"] = s.Create(ctx, r, nguard.Cap{Max: 5, Now: now})
 	_, errs["Load"] = s.Load(ctx, c.Live)
-	_, errs["Replace"] = s.Replace(ctx, c.Found, next(c.Found), true)
+	_, errs["Replace"] = s.Replace(ctx, c.Found, storetest.Next(c.Found), true)
 	_, errs["Touch"] = s.Touch(ctx, c.Found, now.Add(time.Hour))
 	errs["Delete"] = s.Delete(ctx, c.Owner, c.ID)
 	_, errs["Find"] = s.Find(ctx, c.Owner, c.ID)
@@ -46,8 +47,8 @@ func TestClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := migrated(t, db)
-	c := login(t, s, "ada")
-	r := record(t, s, "ada", time.Now())
+	c := storetest.Login(t, s, "ada")
+	r := storetest.Record(t, s, "ada")
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestClosed(t *testing.T) {
 
 func TestNotMigrated(t *testing.T) {
 	path := file(t)
-	c := login(t, migrated(t, handle(t, file(t), advised)), "ada")
+	c := storetest.Login(t, migrated(t, handle(t, file(t), advised)), "ada")
 	s := sqlstore.New(handle(t, path, advised), sqlstore.SQLite)
 	for method, err := range every(s, c, c.Record) {
 		if method != "Migrate" {
@@ -77,7 +78,7 @@ func TestBusy(t *testing.T) {
 	for _, settings := range []string{"", "?_pragma=journal_mode(WAL)"} {
 		path := file(t)
 		s := migrated(t, handle(t, path, settings))
-		c := login(t, s, "ada")
+		c := storetest.Login(t, s, "ada")
 		blocker, err := handle(t, path, settings+"").Conn(context.Background())
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +112,7 @@ func TestOutcome(t *testing.T) {
 	s := migrated(t, db)
 	lost := errors.New("connection reset by peer")
 	for _, fault := range []error{lost, context.DeadlineExceeded} {
-		c := login(t, s, "ada")
+		c := storetest.Login(t, s, "ada")
 		w.set(func(when, _ string) error {
 			if when == "exec" {
 				return fault
@@ -130,7 +131,7 @@ func TestOutcome(t *testing.T) {
 			}
 			return nil
 		})
-		_, err := s.Create(ctx, record(t, s, "ada", time.Now()), nguard.Cap{})
+		_, err := s.Create(ctx, storetest.Record(t, s, "ada"), nguard.Cap{})
 		unavailable(t, err, true)
 
 		w.set(func(when, _ string) error {
@@ -139,7 +140,7 @@ func TestOutcome(t *testing.T) {
 			}
 			return nil
 		})
-		_, err = s.Create(ctx, record(t, s, "ada", time.Now()), nguard.Cap{})
+		_, err = s.Create(ctx, storetest.Record(t, s, "ada"), nguard.Cap{})
 		unavailable(t, err, false) // rolled back
 		w.set(nil)
 	}
@@ -170,7 +171,7 @@ func TestCommitBusy(t *testing.T) {
 	var c nguard.Created
 	err := s.Tx(ctx, func(ctx context.Context) (err error) {
 		runs++
-		c, err = s.Create(ctx, record(t, s, "ada", time.Now()), nguard.Cap{})
+		c, err = s.Create(ctx, storetest.Record(t, s, "ada"), nguard.Cap{})
 		return err
 	})
 	if err != nil || runs != 4 {

@@ -10,6 +10,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // Several processes may start, and migrate, at once.
@@ -27,7 +28,7 @@ func TestMigrateAtOnce(t *testing.T) {
 		if err := errors.Join(errs...); err != nil {
 			t.Fatalf("with %q: %v", settings, err)
 		}
-		c := login(t, stores[0], "ada")
+		c := storetest.Login(t, stores[0], "ada")
 		if err := stores[1].Migrate(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +67,7 @@ func TestMigrateFails(t *testing.T) {
 	if err := s.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	login(t, s, "ada")
+	storetest.Login(t, s, "ada")
 }
 
 // Teams with a migration tool of their own run the files of Schema and never call Migrate.
@@ -86,7 +87,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	s := sqlstore.New(db, sqlstore.SQLite)
-	if _, err := s.Load(context.Background(), login(t, s, "ada").Live); err != nil {
+	if _, err := s.Load(context.Background(), storetest.Login(t, s, "ada").Live); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // Whatever the number of rows, a statement touches those that it is about: an index leads to each.
@@ -19,7 +20,7 @@ func TestNoStatementScans(t *testing.T) {
 	now := time.Now()
 	create := func(c nguard.Cap) nguard.Created {
 		c.Now = now
-		created, err := s.Create(ctx, record(t, s, "ada", now), c)
+		created, err := s.Create(ctx, storetest.Record(t, s, "ada"), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,8 +35,8 @@ func TestNoStatementScans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Replace(ctx, f, next(f), true)
-	s.Replace(ctx, f, next(f), true) // which asks why it failed
+	s.Replace(ctx, f, storetest.Next(f), true)
+	s.Replace(ctx, f, storetest.Next(f), true) // which asks why it failed
 	s.Touch(ctx, f, now)
 	s.Find(ctx, "ada", c.ID)
 	s.List(ctx, "ada", "", 10)

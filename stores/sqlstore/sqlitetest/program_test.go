@@ -10,6 +10,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // The store works in a transaction that the program began, with statements of the program's own.
@@ -20,7 +21,7 @@ func TestProgramsTransaction(t *testing.T) {
 	if _, err := db.Exec(`CREATE TABLE users (id TEXT PRIMARY KEY)`); err != nil {
 		t.Fatal(err)
 	}
-	c := login(t, s, "ada")
+	c := storetest.Login(t, s, "ada")
 	for _, commit := range []bool{false, true} {
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
@@ -63,7 +64,7 @@ func TestOthersTransaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	c, err := s.Create(nguard.WithTx(ctx, other, tx), record(t, s, "ada", time.Now()), nguard.Cap{})
+	c, err := s.Create(nguard.WithTx(ctx, other, tx), storetest.Record(t, s, "ada"), nguard.Cap{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func TestPoolOfOne(t *testing.T) {
 	db.SetMaxOpenConns(1)
 	migrated(t, db)
 	s := sqlstore.New(db, sqlstore.SQLite)
-	r := record(t, migrated(t, db), "ada", time.Now())
+	r := storetest.Record(t, migrated(t, db), "ada")
 	for range 2 {
 		err := s.Tx(ctx, func(ctx context.Context) error {
 			c, err := s.Create(ctx, r, nguard.Cap{Max: 1, EvictOldest: true, Now: time.Now()})
@@ -92,7 +93,7 @@ func TestPoolOfOne(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if _, err = s.Replace(ctx, f, next(f), true); err != nil {
+			if _, err = s.Replace(ctx, f, storetest.Next(f), true); err != nil {
 				return err
 			}
 			if _, err = s.Bump(ctx, "ada", nguard.BumpChange); err != nil {
@@ -114,7 +115,7 @@ func TestPoolOfOne(t *testing.T) {
 // one that reads first and writes then is not refused in its middle and run again.
 func TestTxRunsOnce(t *testing.T) {
 	s := migrated(t, handle(t, file(t), advised))
-	c := login(t, s, "ada")
+	c := storetest.Login(t, s, "ada")
 	var wg sync.WaitGroup
 	var runs atomic.Int32
 	for range 10 {
@@ -126,7 +127,7 @@ func TestTxRunsOnce(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					_, err = s.Replace(ctx, f, next(f), false)
+					_, err = s.Replace(ctx, f, storetest.Next(f), false)
 					return err
 				})
 				if err != nil {
@@ -147,12 +148,12 @@ func TestReopen(t *testing.T) {
 	path := file(t)
 	first := handle(t, path, advised)
 	s := migrated(t, first)
-	c := login(t, s, "ada")
-	f, err := s.Replace(ctx, c.Found, next(c.Found), true)
+	c := storetest.Login(t, s, "ada")
+	f, err := s.Replace(ctx, c.Found, storetest.Next(c.Found), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := login(t, s, "ada")
+	gone := storetest.Login(t, s, "ada")
 	if err := s.Delete(ctx, "ada", gone.ID); err != nil {
 		t.Fatal(err)
 	}
