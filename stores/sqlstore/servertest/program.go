@@ -11,7 +11,6 @@ import (
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
-	"github.com/nguard-go/nguard/stores/sqlstore"
 	"github.com/nguard-go/nguard/stores/storetest"
 )
 
@@ -181,47 +180,6 @@ func capInPrograms(t *testing.T, s Server) {
 		if list, err := store.List(ctx, owner, "", 100); err != nil || len(list) != 3 {
 			t.Fatalf("%s: %d sessions, %v", level, len(list), err)
 		}
-	}
-}
-
-// A pool of one connection never waits for a second: not when the first statements that a store runs
-// run inside a transaction, nor later.
-func poolOfOne(t *testing.T, s Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	db := s.Open(t).Open(t)
-	db.SetMaxOpenConns(1)
-	r := storetest.Record(t, s.migrated(t, db), "ada")
-	store := sqlstore.New(db, s.Dialect)
-	for range 2 {
-		err := store.Tx(ctx, func(ctx context.Context) error {
-			c, err := store.Create(ctx, r, nguard.Cap{Max: 1, EvictOldest: true, Now: time.Now()})
-			if err != nil {
-				return err
-			}
-			f, err := store.Load(ctx, c.Live)
-			if err != nil {
-				return err
-			}
-			if _, err = store.Replace(ctx, f, storetest.Next(f), true); err != nil {
-				return err
-			}
-			if _, err = store.Bump(ctx, "ada", nguard.BumpChange); err != nil {
-				return err
-			}
-			list, err := store.List(ctx, "ada", "", 10)
-			if err == nil && len(list) != 1 {
-				t.Errorf("got %d sessions", len(list))
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := store.Sweep(ctx, time.Now().Add(48*time.Hour), 10); err != nil {
-			t.Fatal(err)
-		}
-		r = storetest.Record(t, store, "ada")
 	}
 }
 

@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -94,6 +95,24 @@ func (s Server) With(settings ...string) func(t *testing.T) storetest.Harness {
 			Dump:  func(t *testing.T) [][]byte { return s.dump(t, db) },
 		}
 	}
+}
+
+// through opens a store behind a proxy, and one on the same data beside it.
+func (s Server) through(t *testing.T) (p *servicetest.Proxy, db *sql.DB, store, direct *sqlstore.Store) {
+	t.Helper()
+	place := s.Open(t)
+	direct = s.migrated(t, place.Open(t))
+	p = servicetest.NewProxy(t, place.Addr)
+	db = servicetest.OpenSQL(t, place.Driver, place.Via(p.Addr))
+	return p, db, sqlstore.New(db, s.Dialect), direct
+}
+
+// add adds a setting to a data source.
+func add(dsn, setting string) string {
+	if strings.Contains(dsn, "?") {
+		return dsn + "&" + setting
+	}
+	return dsn + "?" + setting
 }
 
 // migrated returns a store on a handle, with its tables.
