@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net/url"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,11 +15,11 @@ import (
 // The driver writes to stderr about each connection that breaks, and here they are broken on purpose.
 func init() { _ = mysql.SetLogger(&mysql.NopLogger{}) }
 
-// Database is an empty place for tables on a server, of which nobody else knows.
+// Database is an empty place for tables, of which nobody else knows.
 type Database struct {
 	// Driver is the name of the database/sql driver.
 	Driver string
-	// Addr is the server's address, host and port, for a [Proxy].
+	// Addr is the server's address, host and port, for a [Proxy], or the name of the file.
 	Addr string
 
 	dsn func(addr string) string
@@ -51,6 +52,14 @@ func OpenSQL(t testing.TB, driver, dsn string) *sql.DB {
 		}
 	})
 	return db
+}
+
+// SQLite is a file that is gone when the test ends, with settings added to its name such as "?_txlock=immediate". The
+// driver "sqlite" is for the test to import.
+func SQLite(t testing.TB, settings string) Database {
+	t.Helper()
+	return Database{Driver: "sqlite", Addr: filepath.Join(t.TempDir(), "test.db"),
+		dsn: func(file string) string { return "file:" + file + settings }}
 }
 
 // Postgres makes a schema on the server that NGUARD_TEST_POSTGRES names, which is dropped when the test ends.

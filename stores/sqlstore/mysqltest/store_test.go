@@ -38,6 +38,8 @@ func TestStoreSettings(t *testing.T) {
 		"sql_mode=%27%27", "collation=utf8mb4_general_ci", "tx_isolation=%27SERIALIZABLE%27"))
 }
 
-func TestServer(t *testing.T) { server.Run(t) }
+func TestDatabase(t *testing.T) { server.Run(t) }
+
+func TestServer(t *testing.T) { server.RunRemote(t) }
 
 func TestPlans(t *testing.T) { server.Plans(t, 22) }

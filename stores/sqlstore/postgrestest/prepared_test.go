@@ -2,8 +2,6 @@ package postgrestest
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -47,26 +45,5 @@ func TestPreparedAgain(t *testing.T) {
 				t.Fatalf("%s after %s: %v", name, harm, err)
 			}
 		}
-	}
-}
-
-// A migration that cannot be done leaves nothing half done, and is not noted as done.
-func TestMigrateFails(t *testing.T) {
-	db := server.Open(t).Open(t)
-	if _, err := db.Exec(`CREATE TABLE nguard_epochs (x INT)`); err != nil {
-		t.Fatal(err)
-	}
-	store := sqlstore.New(db, sqlstore.Postgres)
-	if err := store.Migrate(t.Context()); !errors.Is(err, nguard.ErrUnavailable) || !strings.Contains(err.Error(), "0001_") {
-		t.Fatalf("got %v, want an error that names the file", err)
-	}
-	if _, err := db.Exec(`DROP TABLE nguard_epochs`); err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Bump(t.Context(), "ada", nguard.BumpChange); err != nil {
-		t.Fatal(err)
 	}
 }

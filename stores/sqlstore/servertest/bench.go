@@ -14,7 +14,7 @@ import (
 // filled returns a store with n sessions of as many users, and the sessions.
 func (s Server) filled(b *testing.B, n int) (*sqlstore.Store, []nguard.Created) {
 	b.Helper()
-	store := s.migrated(b, s.Open(b).Open(b))
+	store := s.Migrated(b, s.Open(b).Open(b))
 	list := make([]nguard.Created, n)
 	err := store.Tx(context.Background(), func(ctx context.Context) (err error) {
 		for i := range list {
@@ -80,7 +80,7 @@ func (s Server) BenchmarkLoad(b *testing.B) {
 // BenchmarkRevoke compares the end of all sessions of a user who has 10 000 with that of one who has one.
 func (s Server) BenchmarkRevoke(b *testing.B) {
 	ctx := context.Background()
-	store := s.migrated(b, s.Open(b).Open(b))
+	store := s.Migrated(b, s.Open(b).Open(b))
 	err := store.Tx(ctx, func(ctx context.Context) error {
 		for i := range 10_001 {
 			owner := "many"
@@ -104,6 +104,81 @@ func (s Server) BenchmarkRevoke(b *testing.B) {
 		}
 	}
 	b.ReportMetric(turns(b, revoke("one"), revoke("many")), "x-one")
+}
+
+// BenchmarkWrite measures what changes rows, in a table of 10 000.
+func (s Server) BenchmarkWrite(b *testing.B) {
+	ctx := context.Background()
+	store, list := s.filled(b, 10_000)
+	now := time.Now().UTC()
+	b.Run("create", func(b *testing.B) {
+		b.ReportAllocs()
+		r := *list[0].Record
+		r.ID = ""
+		for range b.N {
+			if _, err := store.Create(ctx, &r, nguard.Cap{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("create capped", func(b *testing.B) {
+		b.ReportAllocs()
+		r := *list[1].Record
+		r.ID = ""
+		for range b.N {
+			if _, err := store.Create(ctx, &r, nguard.Cap{Max: 5, EvictOldest: true, Now: now}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("replace", func(b *testing.B) {
+		b.ReportAllocs()
+		f, err := store.Load(ctx, list[2].Live)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for range b.N {
+			if f, err = store.Replace(ctx, f, storetest.Next(f), false); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("touch", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := range b.N {
+			if _, err := store.Touch(ctx, list[10+i%5000].Found, now.Add(time.Duration(i)*time.Second)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("bump", func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			if _, err := store.Bump(ctx, "user000003", nguard.BumpChange); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("sweep 1000", func(b *testing.B) {
+		for i := range b.N {
+			b.StopTimer()
+			at := now.Add(time.Duration(i+1) * 1000 * time.Hour)
+			store.Tx(ctx, func(ctx context.Context) error {
+				r := *list[4].Record
+				r.ID, r.Expires = "", at
+				for range 1000 {
+					if _, err := store.Create(ctx, &r, nguard.Cap{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				return nil
+			})
+			b.StartTimer()
+			if n, err := store.Sweep(ctx, at, 1000); err != nil || n != 1000 {
+				b.Fatal(n, err)
+			}
+		}
+	})
 }
 
 // turns runs two things by turns, and returns how much longer the second takes.

@@ -19,7 +19,7 @@ import (
 func deadlock(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	store := s.migrated(t, s.Open(t).Open(t))
+	store := s.Migrated(t, s.Open(t).Open(t))
 	storetest.Login(t, store, "ada")
 	storetest.Login(t, store, "eve")
 	var (
@@ -65,7 +65,7 @@ func lockWait(t *testing.T, s Server) {
 	ctx := context.Background()
 	place := s.Open(t)
 	db := place.Open(t)
-	c := storetest.Login(t, s.migrated(t, db), "ada")
+	c := storetest.Login(t, s.Migrated(t, db), "ada")
 	impatient := servicetest.OpenSQL(t, place.Driver, add(place.DSN(), s.Impatient))
 	store := sqlstore.New(impatient, s.Dialect)
 
@@ -109,12 +109,12 @@ func alter(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	c := storetest.Login(t, store, "ada")
 	f := c.Found
 	for _, change := range []string{
-		`ALTER TABLE nguard_sessions ADD COLUMN note VARCHAR(10)`,
-		`ALTER TABLE nguard_epochs ADD COLUMN note VARCHAR(10)`,
+		`ALTER TABLE nguard_sessions ADD COLUMN note TEXT`,
+		`ALTER TABLE nguard_epochs ADD COLUMN note TEXT`,
 		`ALTER TABLE nguard_sessions DROP COLUMN note`,
 	} {
 		if _, err := db.Exec(change); err != nil {

@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -39,6 +40,16 @@ func every(ctx context.Context, s *sqlstore.Store, c nguard.Created) map[string]
 		return err
 	})
 	return errs
+}
+
+// unavailable checks that each call says that the database is not there, and that nothing has changed.
+func unavailable(t *testing.T, errs map[string]error) {
+	t.Helper()
+	for method, err := range errs {
+		if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+			t.Errorf("%s: got %v, want ErrUnavailable", method, err)
+		}
+	}
 }
 
 // unchanged checks that a session is as it was made.

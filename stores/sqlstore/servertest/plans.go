@@ -19,7 +19,7 @@ func (s Server) Plans(t *testing.T, statements int) {
 	ctx := context.Background()
 	place := s.Open(t)
 	db, heard := listen(t, place)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	now := time.Now()
 	begin := time.Now()
 	s.fill(t, db, million, now.Add(time.Hour))

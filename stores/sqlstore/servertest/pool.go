@@ -15,14 +15,14 @@ import (
 	"github.com/nguard-go/nguard/stores/storetest"
 )
 
-// A pool of one connection never waits for a second: not when the first statements that a store runs
-// run inside a transaction, nor later.
-func poolOfOne(t *testing.T, s Server) {
+// PoolOfOne checks that a pool of one connection never waits for a second: not when the first statements that a store
+// runs run inside a transaction, nor later.
+func (s Server) PoolOfOne(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	db := s.Open(t).Open(t)
 	db.SetMaxOpenConns(1)
-	r := storetest.Record(t, s.migrated(t, db), "ada")
+	r := storetest.Record(t, s.Migrated(t, db), "ada")
 	store := sqlstore.New(db, s.Dialect)
 	for range 2 {
 		err := store.Tx(ctx, func(ctx context.Context) error {
@@ -56,10 +56,27 @@ func poolOfOne(t *testing.T, s Server) {
 	}
 }
 
+// A handle that the program has closed is an outage, and nothing has changed.
+func closed(t *testing.T, s Server) {
+	place := s.Open(t)
+	db := place.Open(t)
+	store := s.Migrated(t, db)
+	c := storetest.Login(t, store, "ada")
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, store := range []*sqlstore.Store{store, sqlstore.New(db, s.Dialect)} {
+		errs := every(t.Context(), store, c)
+		errs["Migrate"] = store.Migrate(t.Context())
+		unavailable(t, errs)
+	}
+	unchanged(t, s.Migrated(t, place.Open(t)), c)
+}
+
 // Who waits for a connection of the pool until the context ends has sent nothing, and is told so.
 func waiting(t *testing.T, s Server) {
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	c := storetest.Login(t, store, "ada")
 	for method, err := range every(t.Context(), store, c) { // so that the statements are prepared
 		if err != nil {
@@ -96,7 +113,7 @@ func contexts(t *testing.T, s Server) {
 	db := s.Open(t).Open(t)
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(4)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	var wg sync.WaitGroup
 	for i := range 40 {
 		owner := fmt.Sprint("user", i)

@@ -12,7 +12,7 @@ import (
 	"github.com/nguard-go/nguard/stores/storetest"
 )
 
-// Server is a kind of server, and the words that differ between them.
+// Server is a kind of database, and the words that differ between them.
 type Server struct {
 	// Dialect is what is tested.
 	Dialect *sqlstore.Dialect
@@ -40,38 +40,56 @@ type Server struct {
 	Tables, Columns string
 }
 
-// Run runs everything that does not come from the suite for stores.
+// check is what a database is held to.
+type check struct {
+	name string
+	run  func(t *testing.T, s Server)
+}
+
+// Run runs what does not come from the suite for stores and holds on every database.
 func (s Server) Run(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		run  func(t *testing.T, s Server)
-	}{
+	s.run(t, []check{
 		{"migrate/at once", migrateAtOnce},
 		{"migrate/later", migrateLater},
-		{"migrate/cut", migrateCut},
+		{"migrate/not", migrateNot},
 		{"migrate/schema", migrateSchema},
 		{"program/transaction", programsTransaction},
+		{"program/another handle", othersTransaction},
+		{"program/taken", taken},
+		{"pool/one", func(t *testing.T, s Server) { s.PoolOfOne(t) }},
+		{"pool/closed", closed},
+		{"pool/waiting", waiting},
+		{"pool/contexts", contexts},
+		{"alter", alter},
+		{"sweep/login", sweepAndLogin},
+		{"corrupt/record", corrupt},
+		{"corrupt/epoch", epochMissing},
+	})
+}
+
+// RunRemote runs what is about a server that several processes write to at once, and about the way to it.
+func (s Server) RunRemote(t *testing.T) {
+	s.run(t, []check{
+		{"migrate/cut", migrateCut},
 		{"program/old snapshot", oldSnapshot},
 		{"program/cap", capInPrograms},
-		{"program/pool of one", poolOfOne},
-		{"program/taken", taken},
+		{"program/long owner", longOwner},
 		{"busy/deadlock", deadlock},
 		{"busy/lock wait", lockWait},
-		{"busy/alter", alter},
 		{"sweep/locked", sweepPasses},
-		{"sweep/login", sweepAndLogin},
-		{"corrupt", corrupt},
 		{"trouble/cut", cut},
 		{"trouble/refuse", refuse},
 		{"trouble/hang", hang},
 		{"trouble/hang at the end", hangAtEnd},
-		{"trouble/waiting", waiting},
 		{"trouble/slow", slow},
 		{"trouble/read only", readOnly},
 		{"trouble/outcome", outcome},
 		{"trouble/killed", killed},
-		{"contexts", contexts},
-	} {
+	})
+}
+
+func (s Server) run(t *testing.T, checks []check) {
+	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
 	}
 }
@@ -90,8 +108,8 @@ func (s Server) With(settings ...string) func(t *testing.T) storetest.Harness {
 		open := func(t *testing.T) *sql.DB { return servicetest.OpenSQL(t, place.Driver, dsn) }
 		db := open(t)
 		return storetest.Harness{
-			Store: s.migrated(t, db),
-			Peer:  func(t *testing.T) nguard.Store { return s.migrated(t, open(t)) },
+			Store: s.Migrated(t, db),
+			Peer:  func(t *testing.T) nguard.Store { return s.Migrated(t, open(t)) },
 			Dump:  func(t *testing.T) [][]byte { return s.dump(t, db) },
 		}
 	}
@@ -101,7 +119,7 @@ func (s Server) With(settings ...string) func(t *testing.T) storetest.Harness {
 func (s Server) through(t *testing.T) (p *servicetest.Proxy, db *sql.DB, store, direct *sqlstore.Store) {
 	t.Helper()
 	place := s.Open(t)
-	direct = s.migrated(t, place.Open(t))
+	direct = s.Migrated(t, place.Open(t))
 	p = servicetest.NewProxy(t, place.Addr)
 	db = servicetest.OpenSQL(t, place.Driver, place.Via(p.Addr))
 	return p, db, sqlstore.New(db, s.Dialect), direct
@@ -115,8 +133,8 @@ func add(dsn, setting string) string {
 	return dsn + "?" + setting
 }
 
-// migrated returns a store on a handle, with its tables.
-func (s Server) migrated(t testing.TB, db *sql.DB) *sqlstore.Store {
+// Migrated returns a store on a handle, with its tables.
+func (s Server) Migrated(t testing.TB, db *sql.DB) *sqlstore.Store {
 	t.Helper()
 	store := sqlstore.New(db, s.Dialect)
 	if err := store.Migrate(context.Background()); err != nil {

@@ -36,7 +36,7 @@ func sweepPasses(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	const rows = 10_000
 	s.fill(t, db, rows, time.Now().Add(-time.Hour))
 
@@ -108,7 +108,7 @@ func sweepAndLogin(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	for round := range 40 {
 		// The sweep's time is one at which every epoch was idle before the logins, and none is after them.
 		at := time.Now().Add(48 * time.Hour)

@@ -2,13 +2,12 @@ package sqlitetest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"testing"
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
-	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/storetest"
 )
 
@@ -20,66 +19,13 @@ func unavailable(t *testing.T, err error, unknown bool) {
 	}
 }
 
-// every calls each method of s that does I/O.
-func every(s *sqlstore.Store, c nguard.Created, r *nguard.Record) map[string]error {
-	ctx, now := context.Background(), time.Now()
-	errs := map[string]error{}
-	_, errs["Create"] = s.Create(ctx, r, nguard.Cap{Max: 5, Now: now})
-	_, errs["Load"] = s.Load(ctx, c.Live)
-	_, errs["Replace"] = s.Replace(ctx, c.Found, storetest.Next(c.Found), true)
-	_, errs["Touch"] = s.Touch(ctx, c.Found, now.Add(time.Hour))
-	errs["Delete"] = s.Delete(ctx, c.Owner, c.ID)
-	_, errs["Find"] = s.Find(ctx, c.Owner, c.ID)
-	_, errs["List"] = s.List(ctx, c.Owner, "", 10)
-	_, errs["Epoch"] = s.Epoch(ctx, c.Owner)
-	_, errs["Bump"] = s.Bump(ctx, c.Owner, nguard.BumpRevoke)
-	_, errs["Sweep"] = s.Sweep(ctx, now, 10)
-	errs["Tx"] = s.Tx(ctx, func(context.Context) error { return nil })
-	errs["Migrate"] = s.Migrate(ctx)
-	return errs
-}
-
-func TestClosed(t *testing.T) {
-	path := file(t)
-	other := migrated(t, handle(t, path, advised))
-	db, err := sql.Open("sqlite", "file:"+path+advised)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := migrated(t, db)
-	c := storetest.Login(t, s, "ada")
-	r := storetest.Record(t, s, "ada")
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []*sqlstore.Store{s, sqlstore.New(db, sqlstore.SQLite)} {
-		for method, err := range every(s, c, r) {
-			t.Run(method, func(t *testing.T) { unavailable(t, err, false) })
-		}
-	}
-	if f, err := other.Load(context.Background(), c.Live); err != nil || f.Version != 1 {
-		t.Fatalf("got version %d, %v", f.Version, err)
-	}
-}
-
-func TestNotMigrated(t *testing.T) {
-	path := file(t)
-	c := storetest.Login(t, migrated(t, handle(t, file(t), advised)), "ada")
-	s := sqlstore.New(handle(t, path, advised), sqlstore.SQLite)
-	for method, err := range every(s, c, c.Record) {
-		if method != "Migrate" {
-			t.Run(method, func(t *testing.T) { unavailable(t, err, false) })
-		}
-	}
-}
-
 // While another process holds the right to write, a write waits for it until its context ends.
 func TestBusy(t *testing.T) {
 	for _, settings := range []string{"", "?_pragma=journal_mode(WAL)"} {
-		path := file(t)
-		s := migrated(t, handle(t, path, settings))
+		place := servicetest.SQLite(t, settings)
+		s := server.Migrated(t, place.Open(t))
 		c := storetest.Login(t, s, "ada")
-		blocker, err := handle(t, path, settings+"").Conn(context.Background())
+		blocker, err := place.Open(t).Conn(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,8 +54,8 @@ func TestBusy(t *testing.T) {
 // A write whose answer is lost says so, and one that surely had no effect says that.
 func TestOutcome(t *testing.T) {
 	ctx := context.Background()
-	db, w := wrap(t, file(t), advised)
-	s := migrated(t, db)
+	db, w := wrap(t, file(t))
+	s := server.Migrated(t, db)
 	lost := errors.New("connection reset by peer")
 	for _, fault := range []error{lost, context.DeadlineExceeded} {
 		c := storetest.Login(t, s, "ada")
@@ -157,8 +103,8 @@ func (busy) Code() int     { return 517 } // SQLITE_BUSY_SNAPSHOT
 // A commit that the database refuses for now is made again, with all that led to it.
 func TestCommitBusy(t *testing.T) {
 	ctx := context.Background()
-	db, w := wrap(t, file(t), advised)
-	s := migrated(t, db)
+	db, w := wrap(t, file(t))
+	s := server.Migrated(t, db)
 	refusals := 3
 	w.set(func(when, _ string) error {
 		if when == "commit" && refusals > 0 {

@@ -14,9 +14,9 @@ import (
 // Whatever the number of rows, a statement touches those that it is about: an index leads to each.
 func TestNoStatementScans(t *testing.T) {
 	ctx := context.Background()
-	path := file(t)
-	db, w := wrap(t, path, advised)
-	s := migrated(t, db)
+	place := file(t)
+	db, w := wrap(t, place)
+	s := server.Migrated(t, db)
 	now := time.Now()
 	create := func(c nguard.Cap) nguard.Created {
 		c.Now = now
@@ -44,7 +44,7 @@ func TestNoStatementScans(t *testing.T) {
 	s.Tx(ctx, func(ctx context.Context) error { return s.Delete(ctx, "ada", c.ID) })
 	s.Sweep(ctx, now, 10)
 
-	plain := handle(t, path, advised)
+	plain := place.Open(t)
 	statements := 0
 	for text := range w.seen {
 		if strings.HasPrefix(text, "CREATE") || strings.Contains(text, "_migrations") {

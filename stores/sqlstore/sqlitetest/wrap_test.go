@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"sync"
 	"testing"
+
+	"github.com/nguard-go/nguard/stores/servicetest"
 )
 
 // wrapped is the driver with an ear on every statement and a hand in every outcome.
@@ -21,10 +23,9 @@ type wrapped struct {
 }
 
 // wrap opens a handle through a wrapped driver.
-func wrap(t testing.TB, path, settings string) (*sql.DB, *wrapped) {
+func wrap(t testing.TB, place servicetest.Database) (*sql.DB, *wrapped) {
 	t.Helper()
-	plain := handle(t, path, settings)
-	w := &wrapped{base: plain.Driver(), dsn: "file:" + path + settings, seen: map[string]bool{}}
+	w := &wrapped{base: place.Open(t).Driver(), dsn: place.DSN(), seen: map[string]bool{}}
 	db := sql.OpenDB(w)
 	t.Cleanup(func() { db.Close() })
 	return db, w
