@@ -61,6 +61,29 @@ func TestAnswerLost(t *testing.T) {
 	})
 }
 
+// TestPurgeLost: the same holds for what deletes.
+func TestPurgeLost(t *testing.T) {
+	remote(t, func(t *testing.T, through, direct *audit.SQL, p *servicetest.Proxy) {
+		record(t, through, t.Context(), event(1))
+		p.Hang()
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		_, err := through.Purge(ctx, clock.Add(time.Hour))
+		if !errors.Is(err, nguard.ErrUnavailable) || !errors.Is(err, nguard.ErrOutcomeUnknown) {
+			t.Errorf("no answer: %v", err)
+		}
+		p.Refuse()
+		_, err = through.Purge(t.Context(), clock.Add(time.Hour))
+		if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+			t.Errorf("refused: %v", err)
+		}
+		p.Heal(t)
+		if _, err := direct.Purge(t.Context(), clock.Add(time.Hour)); err != nil || len(list(t, direct, audit.Filter{})) != 0 {
+			t.Errorf("after it: %v", err)
+		}
+	})
+}
+
 // TestRefusedConnection: without a connection nothing was sent, and that is no unknown outcome.
 func TestRefusedConnection(t *testing.T) {
 	remote(t, func(t *testing.T, through, _ *audit.SQL, p *servicetest.Proxy) {

@@ -77,7 +77,7 @@ func hang(t *testing.T, s Server) {
 // longer: whether the commit has come through is not known, a rollback may as well be left to the server.
 func hangAtEnd(t *testing.T, s Server) {
 	refused := errors.New("refused")
-	for _, want := range []error{nil, refused} {
+	for i, want := range []error{nil, refused, nil, refused} {
 		p, db, store, _ := s.through(t)
 		c := storetest.Login(t, store, "ada")
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -90,6 +90,10 @@ func hangAtEnd(t *testing.T, s Server) {
 				return errors.Join(err, want)
 			})
 		}()
+		if i < 2 { // the caller leaves; else its time runs out
+			servicetest.Until(t, "the end is sent", p.Holds)
+			cancel()
+		}
 		select {
 		case err := <-done:
 			if want != nil && !errors.Is(err, want) {
