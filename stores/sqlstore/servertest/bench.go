@@ -60,137 +60,41 @@ func (s Server) BenchmarkLoad(b *testing.B) {
 		selectRow(i)
 		load(i)
 	}
-	b.Run("bare", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := range b.N {
-			selectRow(i)
-		}
-	})
-	b.Run("nguard", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := range b.N {
-			load(i)
-		}
-	})
-	b.Run("ratio", func(b *testing.B) {
-		b.ReportMetric(turns(b, selectRow, load), "x-bare")
-	})
+	storetest.Compare(b, selectRow, load)
 }
 
-// BenchmarkRevoke compares the end of all sessions of a user who has 10 000 with that of one who has one.
+// BenchmarkRevoke is that of storetest.
 func (s Server) BenchmarkRevoke(b *testing.B) {
-	ctx := context.Background()
-	store := s.Migrated(b, s.Open(b).Open(b))
-	err := store.Tx(ctx, func(ctx context.Context) error {
-		for i := range 10_001 {
-			owner := "many"
-			if i == 0 {
-				owner = "one"
-			}
-			if _, err := store.Create(ctx, storetest.Stamped(owner, nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	revoke := func(owner string) func(int) {
-		return func(int) {
-			if _, err := store.Bump(ctx, owner, nguard.BumpRevoke); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	b.ReportMetric(turns(b, revoke("one"), revoke("many")), "x-one")
+	storetest.BenchmarkRevoke(b, s.Migrated(b, s.Open(b).Open(b)))
 }
 
-// BenchmarkWrite measures what changes rows, in a table of 10 000.
+// BenchmarkWrite is that of storetest, in a table of 10 000 sessions.
 func (s Server) BenchmarkWrite(b *testing.B) {
+	store, _ := s.filled(b, 10_000)
+	storetest.BenchmarkWrite(b, store)
+}
+
+// BenchmarkSweep removes 1000 sessions from a table of 10 000.
+func (s Server) BenchmarkSweep(b *testing.B) {
 	ctx := context.Background()
 	store, list := s.filled(b, 10_000)
-	now := time.Now().UTC()
-	b.Run("create", func(b *testing.B) {
-		b.ReportAllocs()
-		r := *list[0].Record
-		r.ID = ""
-		for range b.N {
-			if _, err := store.Create(ctx, &r, nguard.Cap{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("create capped", func(b *testing.B) {
-		b.ReportAllocs()
-		r := *list[1].Record
-		r.ID = ""
-		for range b.N {
-			if _, err := store.Create(ctx, &r, nguard.Cap{Max: 5, EvictOldest: true, Now: now}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("replace", func(b *testing.B) {
-		b.ReportAllocs()
-		f, err := store.Load(ctx, list[2].Live)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for range b.N {
-			if f, err = store.Replace(ctx, f, storetest.Next(f), false); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("touch", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := range b.N {
-			if _, err := store.Touch(ctx, list[10+i%5000].Found, now.Add(time.Duration(i)*time.Second)); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("bump", func(b *testing.B) {
-		b.ReportAllocs()
-		for range b.N {
-			if _, err := store.Bump(ctx, "user000003", nguard.BumpChange); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("sweep 1000", func(b *testing.B) {
-		for i := range b.N {
-			b.StopTimer()
-			at := now.Add(time.Duration(i+1) * 1000 * time.Hour)
-			store.Tx(ctx, func(ctx context.Context) error {
-				r := *list[4].Record
-				r.ID, r.Expires = "", at
-				for range 1000 {
-					if _, err := store.Create(ctx, &r, nguard.Cap{}); err != nil {
-						b.Fatal(err)
-					}
-				}
-				return nil
-			})
-			b.StartTimer()
-			if n, err := store.Sweep(ctx, at, 1000); err != nil || n != 1000 {
-				b.Fatal(n, err)
-			}
-		}
-	})
-}
-
-// turns runs two things by turns, and returns how much longer the second takes.
-func turns(b *testing.B, first, second func(i int)) float64 {
-	var spent [2]time.Duration
+	c, now := list[4], time.Now().UTC()
 	for i := range b.N {
-		start := time.Now()
-		first(i)
-		middle := time.Now()
-		second(i)
-		spent[0] += middle.Sub(start)
-		spent[1] += time.Since(middle)
+		b.StopTimer()
+		at := now.Add(time.Duration(i+1) * 1000 * time.Hour)
+		store.Tx(ctx, func(ctx context.Context) error {
+			r := *c.Record
+			r.ID, r.Expires = "", at
+			for range 1000 {
+				if _, err := store.Create(ctx, &r, nguard.Cap{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			return nil
+		})
+		b.StartTimer()
+		if n, err := store.Sweep(ctx, at, 1000); err != nil || n != 1000 {
+			b.Fatal(n, err)
+		}
 	}
-	return float64(spent[1]) / float64(spent[0])
 }
