@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/nguard-go/nguard/stores/redisstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
@@ -32,13 +30,7 @@ func redisServer(t *testing.T) setup {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := redis.NewClient(options)
-		t.Cleanup(func() {
-			if err := c.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		s, err := redisstore.New(c, redisstore.Config{})
+		s, err := redisstore.New(servicetest.RedisClient(t, options), redisstore.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,12 +5,26 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // RedisURL is the server that NGUARD_TEST_REDIS names. Others use it too: take a prefix of your own.
 func RedisURL(t testing.TB) string {
 	t.Helper()
 	return need(t, RedisEnv, "Redis")
+}
+
+// RedisClient returns a client that is closed when the test ends.
+func RedisClient(t testing.TB, o *redis.Options) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(o)
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }
 
 // RedisServer is a process of redis-server that belongs to one test.

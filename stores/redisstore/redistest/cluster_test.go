@@ -41,7 +41,7 @@ func TestCluster(t *testing.T) {
 				Peer:  func(t *testing.T) nguard.Store { return open(t, clusterClient(t, cluster), prefix) },
 				Dump: func(t *testing.T) (values [][]byte) {
 					for _, s := range cluster.Nodes {
-						node := client(t, &redis.Options{Addr: s.Addr})
+						node := servicetest.RedisClient(t, &redis.Options{Addr: s.Addr})
 						if primary(t, node) {
 							values = append(values, dump(t, node, prefix)...)
 						}
@@ -121,7 +121,7 @@ func failover(t *testing.T, cluster *servicetest.RedisCluster) {
 
 	// The dead node comes back as the replica of the one that took over.
 	cluster.Nodes[0].Start()
-	node := client(t, &redis.Options{Addr: cluster.Nodes[0].Addr})
+	node := servicetest.RedisClient(t, &redis.Options{Addr: cluster.Nodes[0].Addr})
 	servicetest.Until(t, "the node that was dead is a replica", func() bool { return !primary(t, node) })
 	for _, c := range sessions {
 		if _, err := s.Load(ctx, c.Live); err != nil {
@@ -134,7 +134,7 @@ func failover(t *testing.T, cluster *servicetest.RedisCluster) {
 func replicated(t *testing.T, cluster *servicetest.RedisCluster) {
 	t.Helper()
 	for i, from := range cluster.Nodes[:3] {
-		both := []*redis.Client{client(t, &redis.Options{Addr: from.Addr}), client(t, &redis.Options{Addr: cluster.Nodes[i+3].Addr})}
+		both := []*redis.Client{servicetest.RedisClient(t, &redis.Options{Addr: from.Addr}), servicetest.RedisClient(t, &redis.Options{Addr: cluster.Nodes[i+3].Addr})}
 		offsets := func() (list []string) {
 			for _, c := range both {
 				v, err := c.Info(t.Context(), "replication").Result()

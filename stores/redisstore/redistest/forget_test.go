@@ -20,7 +20,7 @@ import (
 func own(t *testing.T, args ...string) (*redisstore.Store, *redis.Client, *servicetest.RedisServer) {
 	t.Helper()
 	server := servicetest.StartRedis(t, args...)
-	c := client(t, &redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true})
+	c := servicetest.RedisClient(t, &redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true})
 	return open(t, c, ""), c, server
 }
 

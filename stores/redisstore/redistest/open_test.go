@@ -20,18 +20,7 @@ func dial(t testing.TB, url string) *redis.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client(t, o)
-}
-
-func client(t testing.TB, o *redis.Options) *redis.Client {
-	t.Helper()
-	c := redis.NewClient(o)
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
+	return servicetest.RedisClient(t, o)
 }
 
 func open(t testing.TB, c redis.UniversalClient, prefix string) *redisstore.Store {

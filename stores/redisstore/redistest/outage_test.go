@@ -26,7 +26,7 @@ func through(t *testing.T) (s, direct *redisstore.Store, p *servicetest.Proxy, s
 	t.Helper()
 	direct, _, server = own(t)
 	p = servicetest.NewProxy(t, server.Addr)
-	c := client(t, &redis.Options{Addr: p.Addr, ContextTimeoutEnabled: true, PoolSize: 10})
+	c := servicetest.RedisClient(t, &redis.Options{Addr: p.Addr, ContextTimeoutEnabled: true, PoolSize: 10})
 	return open(t, c, ""), direct, p, server
 }
 

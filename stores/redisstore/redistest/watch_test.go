@@ -21,7 +21,7 @@ func TestWatchCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.ClientName = "nguard-watch-" + rand.Text()[:8]
-	c := client(t, o)
+	c := servicetest.RedisClient(t, o)
 	s := open(t, c, fresh(t, c))
 	ctx := t.Context()
 	for range 2 {
@@ -54,7 +54,7 @@ func TestWatchForbidden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := client(t, o)
+	admin := servicetest.RedisClient(t, o)
 	name, ctx := "nguard-"+strings.ToLower(rand.Text()[:8]), context.Background()
 	if err := admin.Do(ctx, "acl", "setuser", name, "on", ">secret", "~*", "+@all", "resetchannels").Err(); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestWatchForbidden(t *testing.T) {
 	prefix := fresh(t, admin)
 	limited := *o
 	limited.Username, limited.Password = name, "secret"
-	s := open(t, client(t, &limited), prefix)
+	s := open(t, servicetest.RedisClient(t, &limited), prefix)
 	first, err := s.Bump(ctx, "ada", nguard.BumpChange)
 	if err != nil {
 		t.Fatal(err)

@@ -29,12 +29,7 @@ var remotes = map[string]func(t *testing.T) (scs.Store, *servicetest.Proxy){
 	},
 	"redis": func(t *testing.T) (scs.Store, *servicetest.Proxy) {
 		p := servicetest.NewProxy(t, servicetest.StartRedis(t).Addr)
-		client := redis.NewClient(&redis.Options{Addr: p.Addr, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second})
-		t.Cleanup(func() {
-			if err := client.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		client := servicetest.RedisClient(t, &redis.Options{Addr: p.Addr, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second})
 		return goredisstore.NewWithPrefix(client, rand.Text()), p
 	},
 }
@@ -107,9 +102,7 @@ func TestOutage(t *testing.T) {
 // A backend that lost what it held, as Redis does when it is flushed, gives nobody a session, and logins
 // work (N7).
 func TestFlushed(t *testing.T) {
-	server := servicetest.StartRedis(t)
-	client := redis.NewClient(&redis.Options{Addr: server.Addr})
-	t.Cleanup(func() { _ = client.Close() })
+	client := servicetest.RedisClient(t, &redis.Options{Addr: servicetest.StartRedis(t).Addr})
 	s := scsstore.New(goredisstore.New(client))
 	c := storetest.Login(t, s, "ada")
 	if err := client.FlushAll(t.Context()).Err(); err != nil {
@@ -124,9 +117,7 @@ func TestFlushed(t *testing.T) {
 
 // What expires in Redis has a time to live, whatever time it is given: one in the past would be none at all.
 func TestRedisForgets(t *testing.T) {
-	server := servicetest.StartRedis(t)
-	client := redis.NewClient(&redis.Options{Addr: server.Addr})
-	t.Cleanup(func() { _ = client.Close() })
+	client := servicetest.RedisClient(t, &redis.Options{Addr: servicetest.StartRedis(t).Addr})
 	s := scsstore.New(goredisstore.New(client))
 	r := storetest.Record(t, s, "ada")
 	r.Expires = time.Now().Add(-24 * time.Hour)

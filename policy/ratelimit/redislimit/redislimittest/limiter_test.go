@@ -23,13 +23,7 @@ import (
 
 func client(t testing.TB, addr string) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
+	return servicetest.RedisClient(t, &redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 }
 
 func limiter(t testing.TB, c redis.UniversalClient, rules ...ratelimit.Rule) *redislimit.Limiter {
