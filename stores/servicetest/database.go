@@ -31,6 +31,12 @@ func (d Database) DSN() string { return d.dsn(d.Addr) }
 // Via is the data source of the same place, reached through another address.
 func (d Database) Via(addr string) string { return d.dsn(addr) }
 
+// Through is the same place, reached through a proxy.
+func (d Database) Through(p *Proxy) Database {
+	d.Addr = p.Addr
+	return d
+}
+
 // Open opens a handle on it, with at most 20 connections, which is closed when the test ends.
 func (d Database) Open(t testing.TB) *sql.DB {
 	t.Helper()

@@ -25,7 +25,7 @@ var remotes = map[string]func(t *testing.T) (scs.Store, *servicetest.Proxy){
 		d := servicetest.Postgres(t)
 		table(t, d.Open(t))
 		p := servicetest.NewProxy(t, d.Addr)
-		return postgresstore.NewWithCleanupInterval(servicetest.OpenSQL(t, d.Driver, d.Via(p.Addr)), 0), p
+		return postgresstore.NewWithCleanupInterval(d.Through(p).Open(t), 0), p
 	},
 	"redis": func(t *testing.T) (scs.Store, *servicetest.Proxy) {
 		p := servicetest.NewProxy(t, servicetest.StartRedis(t).Addr)

@@ -91,7 +91,7 @@ func migrateCut(t *testing.T, s Server) {
 	for i := range 10 {
 		place := s.Open(t)
 		p := servicetest.NewProxy(t, place.Addr)
-		db := servicetest.OpenSQL(t, place.Driver, place.Via(p.Addr))
+		db := place.Through(p).Open(t)
 		if err := db.Ping(); err != nil {
 			t.Fatal(err)
 		}

@@ -121,7 +121,7 @@ func (s Server) through(t *testing.T) (p *servicetest.Proxy, db *sql.DB, store, 
 	place := s.Open(t)
 	direct = s.Migrated(t, place.Open(t))
 	p = servicetest.NewProxy(t, place.Addr)
-	db = servicetest.OpenSQL(t, place.Driver, place.Via(p.Addr))
+	db = place.Through(p).Open(t)
 	return p, db, sqlstore.New(db, s.Dialect), direct
 }
 

@@ -54,24 +54,24 @@ func TestBusy(t *testing.T) {
 // A write whose answer is lost says so, and one that surely had no effect says that.
 func TestOutcome(t *testing.T) {
 	ctx := context.Background()
-	db, w := wrap(t, file(t))
+	db, w := file(t).Listen(t)
 	s := server.Migrated(t, db)
 	lost := errors.New("connection reset by peer")
 	for _, fault := range []error{lost, context.DeadlineExceeded} {
 		c := storetest.Login(t, s, "ada")
-		w.set(func(when, _ string) error {
+		w.Fault(func(when string) error {
 			if when == "exec" {
 				return fault
 			}
 			return nil
 		})
 		unavailable(t, s.Delete(ctx, "ada", c.ID), true)
-		w.set(nil)
+		w.Fault(nil)
 		if _, err := s.Load(ctx, c.Live); !errors.Is(err, nguard.ErrNoSession) {
 			t.Fatalf("the statement had its effect; got %v", err)
 		}
 
-		w.set(func(when, _ string) error {
+		w.Fault(func(when string) error {
 			if when == "committed" {
 				return fault
 			}
@@ -80,7 +80,7 @@ func TestOutcome(t *testing.T) {
 		_, err := s.Create(ctx, storetest.Record(t, s, "ada"), nguard.Cap{})
 		unavailable(t, err, true)
 
-		w.set(func(when, _ string) error {
+		w.Fault(func(when string) error {
 			if when == "exec" {
 				return fault
 			}
@@ -88,7 +88,7 @@ func TestOutcome(t *testing.T) {
 		})
 		_, err = s.Create(ctx, storetest.Record(t, s, "ada"), nguard.Cap{})
 		unavailable(t, err, false) // rolled back
-		w.set(nil)
+		w.Fault(nil)
 	}
 	if list, err := s.List(ctx, "ada", "", 10); err != nil || len(list) != 2 {
 		t.Fatalf("got %d sessions, %v", len(list), err)
@@ -103,10 +103,10 @@ func (busy) Code() int     { return 517 } // SQLITE_BUSY_SNAPSHOT
 // A commit that the database refuses for now is made again, with all that led to it.
 func TestCommitBusy(t *testing.T) {
 	ctx := context.Background()
-	db, w := wrap(t, file(t))
+	db, w := file(t).Listen(t)
 	s := server.Migrated(t, db)
 	refusals := 3
-	w.set(func(when, _ string) error {
+	w.Fault(func(when string) error {
 		if when == "commit" && refusals > 0 {
 			refusals--
 			return busy{}
