@@ -78,6 +78,12 @@ func (s *SQL) Record(ctx context.Context, e nguard.Event) error {
 			err = ctx.Err()
 		}
 	}
+	return s.judged(ctx, err, joined)
+}
+
+// judged says of the error of a statement that writes whether it may have had its effect. In a transaction that
+// somebody else began nothing is in doubt: it is rolled back.
+func (s *SQL) judged(ctx context.Context, err error, joined bool) error {
 	switch {
 	case err == nil:
 		return nil

@@ -100,17 +100,17 @@ const purgeStep = 1000
 
 // Purge deletes the records from before the given time and returns how many there were. It works in
 // steps of 1000, each a statement of its own, so that records are not kept waiting; after an error it
-// can be called again. Who keeps an audit trail records that it was purged, and by whom: record an
+// can be called again, whatever became of the last step. Who keeps an audit trail records that it was purged, and by whom: record an
 // event of your own after it.
 func (s *SQL) Purge(ctx context.Context, before time.Time) (deleted int64, err error) {
 	if s.db == nil {
 		return 0, unavailable("sql", errNoSink)
 	}
-	q, _ := s.on(ctx)
+	q, joined := s.on(ctx)
 	for {
 		result, err := q.ExecContext(ctx, s.purge, before.UnixMicro(), purgeStep)
 		if err != nil {
-			return deleted, unavailable("sql", err)
+			return deleted, s.judged(ctx, err, joined)
 		}
 		n, err := result.RowsAffected()
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -14,51 +15,87 @@ import (
 // Migrate brings the table to the version that this program needs: it runs each schema file that has
 // not been run, in order. It may be called at every start, by several processes at once: one does the work,
 // in one transaction where the database can, and the others wait and find it done. Tables of a later version
-// are left as they are. It does not join the transaction of ctx.
+// are left as they are. It does not join the transaction of ctx. When the answer to its commit is lost, it says
+// [nguard.ErrOutcomeUnknown], and can be called again.
 func (s *SQL) Migrate(ctx context.Context) error {
 	if s.db == nil {
 		return unavailable("sql", errNoSink)
 	}
-	if err := s.migrate(ctx); err != nil {
-		return unavailable("sql: migrate", err)
+	// On a goroutine that can be left behind: a commit takes no context, and a driver may wait for its answer for
+	// as long as the operating system takes to notice that the server has vanished.
+	done := make(chan error, 1)
+	go func() { done <- s.migrate(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
 	}
-	return nil
+	select {
+	case err := <-done: // what is known is better than what is not
+		return err
+	case <-time.After(2 * letGoTime):
+		return unknown("sql: migrate", ctx.Err())
+	}
 }
 
-// migrate keeps to one connection, to which locks belong.
-func (s *SQL) migrate(ctx context.Context) error {
+// migrate makes an error of a driver's panic, which must not end the program, and says what has become of the table.
+func (s *SQL) migrate(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = unknown("sql: migrate", fmt.Errorf("driver panicked: %v", p))
+		}
+	}()
+	committing, err := s.bring(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case committing && !errors.Is(err, sql.ErrTxDone) && (ctx.Err() != nil || !s.dialect.refused(err)):
+		return unknown("sql: migrate", err)
+	default:
+		return unavailable("sql: migrate", err) // and rolled back
+	}
+}
+
+// bring keeps to one connection, to which locks belong. It says whether an error is that of the commit.
+func (s *SQL) bring(ctx context.Context) (committing bool, err error) {
 	m := s.dialect.migration
 	c, err := s.db.Conn(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer c.Close()
 	if m.before != "" {
 		if _, err := c.ExecContext(ctx, m.before); err != nil {
-			return err
+			return false, err
 		}
 	}
 	tx, err := c.BeginTx(ctx, &sql.TxOptions{Isolation: m.isolation})
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer tx.Rollback() // without effect after a commit
 	if m.release != "" {
 		defer letGo(ctx, c, m.release)
 	}
 	if err := m.hold(ctx, tx); err != nil {
-		return err
+		return false, err
 	}
 	if err := s.bringUp(ctx, tx); err != nil {
-		return err
+		return false, err
 	}
-	return tx.Commit()
+	if err := ctx.Err(); err != nil {
+		return false, err // an end that shows in a commit says nothing of what was sent
+	}
+	return true, tx.Commit()
 }
+
+// letGoTime is how long it may take to give back a lock.
+const letGoTime = time.Second
 
 // letGo gives back what belongs to a connection, whether or not it was got, and also when ctx has ended. Back in
 // the pool with it, the connection would keep everybody else waiting: one that cannot be asked is closed instead.
 func letGo(ctx context.Context, c *sql.Conn, release string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGoTime)
 	defer cancel()
 	if _, err := c.ExecContext(ctx, release); err != nil {
 		_ = c.Raw(func(any) error { return driver.ErrBadConn })

@@ -3,7 +3,6 @@ package sqltest
 import (
 	"context"
 	"database/sql"
-	"path/filepath"
 	"testing"
 
 	_ "modernc.org/sqlite"
@@ -26,9 +25,11 @@ type database struct {
 
 var databases = []database{
 	{
-		name:     "sqlite",
-		dialect:  audit.SQLite,
-		fresh:    sqliteFile,
+		name:    "sqlite",
+		dialect: audit.SQLite,
+		fresh: func(t testing.TB) func(testing.TB) *sql.DB {
+			return servicetest.SQLite(t, "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)").Open
+		},
 		seize:    `BEGIN IMMEDIATE`,
 		release:  `ROLLBACK`,
 		readOnly: `PRAGMA query_only = 1`,
@@ -49,13 +50,6 @@ var databases = []database{
 		release:  `UNLOCK TABLES`,
 		readOnly: `SET SESSION TRANSACTION READ ONLY`,
 	},
-}
-
-func sqliteFile(t testing.TB) func(t testing.TB) *sql.DB {
-	t.Helper()
-	dsn := "file:" + filepath.Join(t.TempDir(), "audit.db") +
-		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)"
-	return func(t testing.TB) *sql.DB { return servicetest.OpenSQL(t, "sqlite", dsn) }
 }
 
 // open opens an empty one.

@@ -8,15 +8,12 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nguard-go/nguard/audit"
 	"github.com/nguard-go/nguard/audit/audittest"
 	nguard "github.com/nguard-go/nguard/core"
-	"github.com/nguard-go/nguard/stores/servicetest"
 )
 
 var clock = time.Date(2026, 2, 3, 4, 5, 6, 7000, time.UTC)
@@ -142,113 +139,6 @@ func TestNew(t *testing.T) {
 			t.Errorf("schema: %v", err)
 		}
 	})
-}
-
-// TestMigrate: many processes may start at once, each with a handle of its own, and again.
-func TestMigrate(t *testing.T) {
-	each(t, func(t *testing.T, d database) {
-		open := d.fresh(t)
-		var wg sync.WaitGroup
-		for range 8 {
-			db := open(t)
-			wg.Go(func() {
-				s, err := audit.NewSQL(db, d.dialect)
-				if err == nil {
-					err = s.Migrate(t.Context())
-				}
-				if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		s := d.sink(t, open(t))
-		record(t, s, t.Context(), event(1))
-		if err := s.Migrate(t.Context()); err != nil || ids(list(t, s, audit.Filter{})) != "1" {
-			t.Errorf("again: %v", err)
-		}
-		without, err := audit.NewSQL(d.open(t), d.dialect)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = without.Record(t.Context(), event(1))
-		if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
-			t.Errorf("without a table: %v", err)
-		}
-	})
-}
-
-// TestMigrateLater: a program that is older than the table leaves it as it is, and one that is newer runs what
-// is missing and nothing else.
-func TestMigrateLater(t *testing.T) {
-	each(t, func(t *testing.T, d database) {
-		db := d.open(t)
-		s := d.sink(t, db)
-		record(t, s, t.Context(), event(1))
-		if _, err := db.ExecContext(t.Context(), `INSERT INTO nguard_audit_schema (version, name) VALUES (9999, '9999_later.sql')`); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		var n int
-		if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM nguard_audit_schema`).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		files, err := fs.Glob(d.dialect.Schema(), "*.sql")
-		if err != nil || n != len(files)+1 {
-			t.Errorf("%d versions noted, want %d and the later one: %v", n, len(files), err)
-		}
-	})
-}
-
-// leaving is a context that ends when it is asked for the n-th time whether it has.
-type leaving struct {
-	context.Context
-	cancel context.CancelFunc
-	n      atomic.Int32
-}
-
-func (l *leaving) Done() <-chan struct{} {
-	if l.n.Add(-1) == 0 {
-		l.cancel()
-	}
-	return l.Context.Done()
-}
-
-// TestMigrateLeft: whoever leaves while the table is being made, at whatever moment, keeps nobody else waiting. MySQL
-// has the lock that would go back to the pool with its connection.
-func TestMigrateLeft(t *testing.T) {
-	place := servicetest.MySQL(t)
-	sink := func() *audit.SQL {
-		s, err := audit.NewSQL(place.Open(t), audit.MySQL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	s, other := sink(), sink()
-	left := 0
-	for n, over := int32(1), false; !over; n++ {
-		ctx, cancel := context.WithCancel(t.Context())
-		l := &leaving{Context: ctx, cancel: cancel}
-		l.n.Store(n)
-		first := s.Migrate(l)
-		cancel()
-		if first != nil {
-			left++
-		}
-		over = l.n.Load() > 0 // it was not asked as often as that
-		soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		err := other.Migrate(soon)
-		cancel()
-		if err != nil {
-			t.Fatalf("after one that left at question %d, with %v: %v", n, first, err)
-		}
-	}
-	if left < 3 {
-		t.Errorf("left %d times only: this has tested nothing", left)
-	}
 }
 
 // TestTransaction is the sink's part of P2: the record is there exactly if the change is, through

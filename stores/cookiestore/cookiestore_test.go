@@ -1,7 +1,6 @@
 package cookiestore_test
 
 import (
-	"context"
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -39,18 +38,7 @@ func open(t *testing.T) storetest.Harness {
 		Store:  sealed(t, cookiestore.Config{Companion: rows}),
 		Peer:   func(t *testing.T) nguard.Store { return sealed(t, cookiestore.Config{Companion: rows}) },
 		Sealed: true,
-		Dump: func(t *testing.T) (values [][]byte) {
-			for _, owner := range []string{"ada", "eve"} {
-				list, _, err := rows.Backend().(nguard.RowLister).Rows(context.Background(), owner, "", 1000)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, row := range list {
-					values = append(values, []byte(row.ID), row.Cur, row.Prev, row.Salt, row.Encode())
-				}
-			}
-			return values
-		},
+		Dump:   func(t *testing.T) [][]byte { return storetest.DumpRows(t, rows.Backend()) },
 	}
 }
 

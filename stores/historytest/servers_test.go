@@ -4,9 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-	"github.com/redis/go-redis/v9"
-
 	"github.com/nguard-go/nguard/stores/redisstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
@@ -14,13 +11,7 @@ import (
 
 func postgres(t *testing.T) setup { return database(t, servicetest.Postgres(t), sqlstore.Postgres) }
 
-func mariadb(t *testing.T) setup {
-	// The driver writes to stderr about each connection that breaks, and here they are broken on purpose.
-	if err := mysql.SetLogger(&mysql.NopLogger{}); err != nil {
-		t.Fatal(err)
-	}
-	return database(t, servicetest.MySQL(t), sqlstore.MySQL)
-}
+func mariadb(t *testing.T) setup { return database(t, servicetest.MySQL(t), sqlstore.MySQL) }
 
 // database is one that many histories use, one after another.
 func database(t *testing.T, d servicetest.Database, dialect *sqlstore.Dialect) setup {
@@ -39,13 +30,7 @@ func redisServer(t *testing.T) setup {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := redis.NewClient(options)
-		t.Cleanup(func() {
-			if err := c.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		s, err := redisstore.New(c, redisstore.Config{})
+		s, err := redisstore.New(servicetest.RedisClient(t, options), redisstore.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"flag"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -36,11 +35,8 @@ func memory(*testing.T) setup {
 }
 
 func sqlite(t *testing.T) setup {
-	path := filepath.Join(t.TempDir(), "test.db")
-	open := func() store {
-		return migrated(t, servicetest.OpenSQL(t, "sqlite", "file:"+path+
-			"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(1000)"), sqlstore.SQLite)
-	}
+	place := servicetest.SQLite(t, "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(1000)")
+	open := func() store { return migrated(t, place.Open(t), sqlstore.SQLite) }
 	u := several(open, open)
 	u.moment, u.every, u.near = 300*time.Microsecond, 3, true
 	return u

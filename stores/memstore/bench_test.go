@@ -11,6 +11,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/memstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // filled returns a store with n sessions of as many users, some of their tokens in random order, and the
@@ -106,51 +107,8 @@ func BenchmarkGet(b *testing.B) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	ctx := context.Background()
-	s, tokens, _ := filled(b, 1000)
-	f, err := s.Load(ctx, tokens[0])
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Run("create capped", func(b *testing.B) {
-		b.ReportAllocs()
-		r := *f.Record
-		r.ID = ""
-		for range b.N {
-			if _, err := s.Create(ctx, &r, nguard.Cap{Max: 5, EvictOldest: true, Now: r.Created}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	if f, err = s.Load(ctx, tokens[1]); err != nil {
-		b.Fatal(err)
-	}
-	b.Run("replace", func(b *testing.B) {
-		b.ReportAllocs()
-		for range b.N {
-			r := *f.Record
-			r.Version++
-			if f, err = s.Replace(ctx, f, &r, false); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("touch", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := range b.N {
-			if _, err := s.Touch(ctx, f, f.Created.Add(time.Duration(i))); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("bump", func(b *testing.B) {
-		b.ReportAllocs()
-		for range b.N {
-			if _, err := s.Bump(ctx, f.Owner, nguard.BumpChange); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+	s, _, _ := filled(b, 1000)
+	storetest.BenchmarkWrite(b, s)
 }
 
 func BenchmarkSweep(b *testing.B) {

@@ -3,6 +3,7 @@ package scsstore
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -66,10 +67,8 @@ func (s *step) insert(r nguard.Row, c nguard.Cap) (ended []string, err error) {
 	if len(gone) == 0 {
 		return nil, nil
 	}
-	for id := range gone {
-		if err := s.drop(id); err != nil {
-			return nil, err
-		}
+	if err := s.drop(slices.Collect(maps.Keys(gone))...); err != nil {
+		return nil, err
 	}
 	_ = s.list(x.without(gone)) // the new session stands, and names without rows harm nobody
 	return ended, nil

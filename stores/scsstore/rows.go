@@ -57,10 +57,18 @@ func (s *step) put(r nguard.Row) error {
 	return s.commit(s.b.key(kindRow, r.ID), encodeRow(r), r.Mark.Expires)
 }
 
-// drop removes a row; the owner's turn is held.
-func (s *step) drop(id string) error {
-	defer s.b.moments.write(id)()
-	return s.remove(s.b.key(kindRow, id))
+// drop removes rows; the owner's turn is held. All are marked before the first is removed, so that whoever has found
+// one of them gone finds none of them alive.
+func (s *step) drop(ids ...string) error {
+	for _, id := range ids {
+		defer s.b.moments.write(id)()
+	}
+	for _, id := range ids {
+		if err := s.remove(s.b.key(kindRow, id)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pair is a row and its owner's epoch.

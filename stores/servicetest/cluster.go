@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -106,14 +105,4 @@ func clusterInfo(ctx context.Context, n *redis.Client, name string) string {
 		}
 	}
 	return ""
-}
-
-// Until waits for a condition, for half a minute at most, and ends the test when it does not come true.
-func Until(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited half a minute in vain: %s", what)
-		}
-	}
 }

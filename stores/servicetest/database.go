@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net/url"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,11 +12,14 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 )
 
-// Database is an empty place for tables on a server, of which nobody else knows.
+// The driver writes to stderr about each connection that breaks, and here they are broken on purpose.
+func init() { _ = mysql.SetLogger(&mysql.NopLogger{}) }
+
+// Database is an empty place for tables, of which nobody else knows.
 type Database struct {
 	// Driver is the name of the database/sql driver.
 	Driver string
-	// Addr is the server's address, host and port, for a [Proxy].
+	// Addr is the server's address, host and port, for a [Proxy], or the name of the file.
 	Addr string
 
 	dsn func(addr string) string
@@ -26,6 +30,12 @@ func (d Database) DSN() string { return d.dsn(d.Addr) }
 
 // Via is the data source of the same place, reached through another address.
 func (d Database) Via(addr string) string { return d.dsn(addr) }
+
+// Through is the same place, reached through a proxy.
+func (d Database) Through(p *Proxy) Database {
+	d.Addr = p.Addr
+	return d
+}
 
 // Open opens a handle on it, with at most 20 connections, which is closed when the test ends.
 func (d Database) Open(t testing.TB) *sql.DB {
@@ -48,6 +58,14 @@ func OpenSQL(t testing.TB, driver, dsn string) *sql.DB {
 		}
 	})
 	return db
+}
+
+// SQLite is a file that is gone when the test ends, with settings added to its name such as "?_txlock=immediate". The
+// driver "sqlite" is for the test to import.
+func SQLite(t testing.TB, settings string) Database {
+	t.Helper()
+	return Database{Driver: "sqlite", Addr: filepath.Join(t.TempDir(), "test.db"),
+		dsn: func(file string) string { return "file:" + file + settings }}
 }
 
 // Postgres makes a schema on the server that NGUARD_TEST_POSTGRES names, which is dropped when the test ends.

@@ -8,5 +8,7 @@
 //	NGUARD_TEST_REDIS     redis://127.0.0.1:6379                    redis-server must be in the PATH, too
 //
 // A test gets a schema, a database or a server of its own, which is gone when it ends. [Proxy] stands between
-// a program and a server, and cuts, stalls, slows or refuses connections.
+// a program and a server, and cuts, stalls, slows or refuses connections. [Driver] stands between database/sql and a
+// driver: it hears statements, and gives other outcomes. [Until] waits for what comes true by
+// itself, and [Leaving] leaves a call at every moment of it.
 package servicetest

@@ -20,6 +20,7 @@ type Proxy struct {
 	l      net.Listener // nil while it refuses
 	conns  map[net.Conn]struct{}
 	hang   bool
+	held   int // how many wait for the end of hang
 	slow   time.Duration
 	closed bool
 	wg     sync.WaitGroup
@@ -99,9 +100,11 @@ func (p *Proxy) copy(dst io.Writer, src io.Reader) {
 // pass waits as long as bytes are to be held up.
 func (p *Proxy) pass() {
 	p.mu.Lock()
+	p.held++
 	for p.hang && !p.closed {
 		p.cond.Wait()
 	}
+	p.held--
 	slow := p.slow
 	p.mu.Unlock()
 	if slow > 0 {
@@ -139,6 +142,26 @@ func (p *Proxy) Cut() {
 	}
 }
 
+// Cutting cuts again and again, until stop is called.
+func (p *Proxy) Cutting(every time.Duration) (stop func()) {
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-over:
+				return
+			case <-time.After(every):
+				p.Cut()
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-done
+	}
+}
+
 // Refuse closes all connections and takes no more, as a server that was stopped.
 func (p *Proxy) Refuse() {
 	p.mu.Lock()
@@ -156,6 +179,13 @@ func (p *Proxy) Hang() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hang = true
+}
+
+// Holds says whether bytes are held up.
+func (p *Proxy) Holds() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held > 0
 }
 
 // Slow delays whatever passes by d.
@@ -181,11 +211,4 @@ func (p *Proxy) Heal(t testing.TB) {
 		t.Fatal(err)
 	}
 	p.serve(l)
-}
-
-// Conns returns how many connections are open, of both sides together.
-func (p *Proxy) Conns() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.conns)
 }

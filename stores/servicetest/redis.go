@@ -5,12 +5,26 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // RedisURL is the server that NGUARD_TEST_REDIS names. Others use it too: take a prefix of your own.
 func RedisURL(t testing.TB) string {
 	t.Helper()
 	return need(t, RedisEnv, "Redis")
+}
+
+// RedisClient returns a client that is closed when the test ends.
+func RedisClient(t testing.TB, o *redis.Options) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(o)
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }
 
 // RedisServer is a process of redis-server that belongs to one test.
@@ -46,16 +60,14 @@ func (s *RedisServer) Start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("redis-server: %v", err)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	Until(s.t, "redis-server answers", func() bool {
 		c, err := net.DialTimeout("tcp", s.Addr, time.Second)
-		if err == nil {
-			_ = c.Close()
-			return
+		if err != nil {
+			return false
 		}
-		if time.Now().After(end) {
-			s.t.Fatalf("redis-server does not answer: %v", err)
-		}
-	}
+		_ = c.Close()
+		return true
+	})
 }
 
 // Stop ends the process, at once, and what it held is gone. It does nothing when it is stopped.

@@ -18,7 +18,7 @@ func TestDatabases(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := open(t)
 			p := servicetest.NewProxy(t, d.Addr)
-			direct, through := d.Open(t), servicetest.OpenSQL(t, d.Driver, d.Via(p.Addr))
+			direct, through := d.Open(t), d.Through(p).Open(t)
 			if _, err := direct.Exec("CREATE TABLE a (b INT)"); err != nil {
 				t.Fatal(err)
 			}

@@ -61,6 +61,9 @@ func (b *rows) txOnce(ctx context.Context, fn func(ctx context.Context) error, u
 	if err := fn(nguard.WithTx(ctx, b.db, tx)); err != nil {
 		return true, err
 	}
+	if err := ctx.Err(); err != nil {
+		return true, unavailable(err) // an end that shows in a commit says nothing of what was sent
+	}
 	switch err := b.end(ctx, tx.Commit); {
 	case err == nil:
 		return true, nil
@@ -68,7 +71,7 @@ func (b *rows) txOnce(ctx context.Context, fn func(ctx context.Context) error, u
 		return true, unknown(ctx.Err())
 	case b.dialect.refused(err):
 		return true, unavailable(err) // and rolled back
-	case err == ctx.Err(), errors.Is(err, sql.ErrTxDone):
+	case errors.Is(err, sql.ErrTxDone):
 		return true, unavailable(err) // database/sql saw the end of ctx and rolled back instead
 	default:
 		return true, unknown(err)

@@ -35,6 +35,22 @@ var caps = []rule{
 		k.load(list[4].Live)
 		k.load(c.Live)
 	}},
+	{"cap/evict/together", "sessions that a login ends, end in one step: who has found one of them gone finds none of them alive", func(k *kit) {
+		for round := range 40 {
+			list := k.logins(25)
+			first, last := list[0].Live, list[len(list)-1].Live
+			if round%2 == 1 {
+				first, last = last, first
+			}
+			k.together(2, func(i int) error {
+				if i == 0 {
+					return k.fallTogether(first, last)
+				}
+				_, err := k.Store.Create(k.ctx, k.record("ada"), nguard.Cap{Max: 1, EvictOldest: true, Now: k.now})
+				return err
+			})
+		}
+	}},
 	{"cap/age", "age is when the session was created, not when it was last used", func(k *kit) {
 		list := k.logins(2)
 		k.replace(k.touch(list[0].Found, k.now.Add(time.Hour)), true, nil)
@@ -161,6 +177,23 @@ func (k *kit) logins(n int) (list []nguard.Created) {
 		list = append(list, k.create(r, nguard.Cap{}))
 	}
 	return list
+}
+
+// fallTogether loads two sessions, again and again until the first has ended, and checks that the second had too.
+func (k *kit) fallTogether(first, second string) error {
+	for {
+		_, gone := k.Store.Load(k.ctx, first)
+		_, err := k.Store.Load(k.ctx, second)
+		switch {
+		case gone == nil:
+		case !errors.Is(gone, nguard.ErrNoSession):
+			return gone
+		case err == nil:
+			return errors.New("a session that was to end was alive after another had ended")
+		default:
+			return nil
+		}
+	}
 }
 
 // race lets 50 logins go at once, on the stores in turn, and returns those that succeeded.

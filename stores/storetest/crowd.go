@@ -17,7 +17,7 @@ var crowds = []rule{
 			if err != nil {
 				return err
 			}
-			r := k.stamped(owner, e)
+			r := stamped(owner, e, k.now)
 			r.Data = map[string]any{"secret": owner}
 			c, err := k.Store.Create(k.ctx, r, nguard.Cap{Max: 3, Now: k.now})
 			if err != nil {

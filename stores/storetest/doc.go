@@ -14,4 +14,7 @@
 //
 // Times are arguments, never waited for. Two are the store's own: bumps and first logins are dated by
 // time.Now, which is why cases about epochs give Sweep a time in the future.
+//
+// What only your store can do wrong is for tests of its own: [Record], [Login] and [Next] make what it stores, and
+// [Watch] hears what it tells of. [BenchmarkWrite], [BenchmarkRevoke] and [Compare] measure it.
 package storetest

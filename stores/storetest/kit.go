@@ -23,20 +23,7 @@ type kit struct {
 // record returns a record of a session that begins now, judged on the epoch of its owner.
 func (k *kit) record(owner string) *nguard.Record {
 	k.Helper()
-	e, err := k.epochs().Epoch(k.ctx, owner)
-	k.ok(err)
-	return k.stamped(owner, e)
-}
-
-func (k *kit) stamped(owner string, e nguard.Epoch) *nguard.Record {
-	return &nguard.Record{
-		Owner: owner, Version: 1,
-		Created: k.now, Updated: k.now, AuthAt: k.now, Rotated: k.now,
-		Expires: k.now.Add(24 * time.Hour),
-		Stamp:   nguard.Epoch{Change: e.Change, Revoke: e.Revoke},
-		User:    nguard.User{ID: owner, Name: "Ada", Email: "ada@example.com", Role: "user"},
-		Device:  "storetest", IP: "192.0.2.1", Methods: []string{"password"}, Level: 1,
-	}
+	return stamped(owner, k.epoch(owner), k.now)
 }
 
 func (k *kit) login(owner string) nguard.Created {
@@ -108,13 +95,12 @@ func (k *kit) replace(f nguard.Found, rotate bool, change func(*nguard.Record)) 
 }
 
 func next(f nguard.Found, at time.Time, change func(*nguard.Record)) *nguard.Record {
-	r := *f.Record
-	r.Version++
+	r := Next(f)
 	r.Updated = at
 	if change != nil {
-		change(&r)
+		change(r)
 	}
-	return &r
+	return r
 }
 
 // gone checks that no session answers to a token.

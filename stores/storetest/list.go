@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -87,6 +89,32 @@ var lists = []rule{
 			k.ok(err)
 			k.alike(f, g)
 		}
+	}},
+	{"list/moment", "a list is of one moment: with a session that each login puts in the place of another, there is one at all times", func(k *kit) {
+		l := k.lister()
+		k.login("ada")
+		var over atomic.Bool
+		k.together(3, func(i int) error {
+			if i == 0 {
+				defer over.Store(true)
+				for range 100 {
+					if _, err := k.Store.Create(k.ctx, k.record("ada"), nguard.Cap{Max: 1, EvictOldest: true, Now: k.now}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			for !over.Load() {
+				list, err := l.List(k.ctx, "ada", "", 10)
+				if err != nil {
+					return err
+				}
+				if len(list) != 1 {
+					return fmt.Errorf("%d sessions are listed", len(list))
+				}
+			}
+			return nil
+		})
 	}},
 	{"list/none", "a user without sessions has an empty list, as has a page of none", func(k *kit) {
 		l := k.lister()

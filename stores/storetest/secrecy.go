@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
 )
@@ -40,6 +41,21 @@ var secrecy = []rule{
 			}
 		}
 	}},
+}
+
+// DumpRows is a [Harness.Dump] of the rows in a backend that is in memory, and has no disk to be stolen.
+func DumpRows(t *testing.T, b nguard.Backend) (values [][]byte) {
+	t.Helper()
+	for _, owner := range []string{"ada", "eve"} { // whom the cases know
+		list, _, err := b.(nguard.RowLister).Rows(t.Context(), owner, "", 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range list {
+			values = append(values, []byte(row.ID), row.Cur, row.Prev, row.Salt, row.Encode())
+		}
+	}
+	return values
 }
 
 // stolen opens sessions in every state, and returns their tokens.

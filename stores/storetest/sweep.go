@@ -39,7 +39,7 @@ var sweeps = []rule{
 		k.sweeper()
 		for i := range 1000 {
 			owner := fmt.Sprint("user", i)
-			k.create(k.stamped(owner, nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{})
+			k.create(stamped(owner, nguard.Epoch{Change: 1, Revoke: 2}, k.now), nguard.Cap{})
 		}
 		alive := k.until("user1", k.now.Add(farAway), 0)
 		if got := k.sweep(k.now.Add(48*time.Hour), 5000); got != 1000 {

@@ -2,9 +2,6 @@ package storetest
 
 import (
 	"context"
-	"slices"
-	"sync"
-	"testing"
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -16,17 +13,17 @@ var watching = []rule{
 		c := k.login("ada")
 		w.settle()
 		f := k.replace(c.Found, false, nil)
-		w.told("ada")
+		w.Told("ada")
 		k.replace(f, true, nil)
-		w.told("ada")
+		w.Told("ada")
 		for _, b := range []nguard.Bump{nguard.BumpChange, nguard.BumpRevoke, nguard.BumpOpen, nguard.BumpClose | nguard.BumpChange} {
 			w.settle()
 			k.bump("ada", b)
-			w.told("ada")
+			w.Told("ada")
 		}
 		w.settle()
 		k.ok(k.Store.Delete(k.ctx, "ada", c.ID))
-		w.told("ada")
+		w.Told("ada")
 	}},
 	{"watch/touch", "a touch is not told of: it comes with every other request", func(k *kit) {
 		w := k.watch(k.Store)
@@ -40,7 +37,7 @@ var watching = []rule{
 		c := k.create(k.record("ada"), nguard.Cap{Now: k.now})
 		w.settle()
 		k.create(k.record("ada"), nguard.Cap{Max: 1, EvictOldest: true, Now: k.now})
-		w.told("ada")
+		w.Told("ada")
 		k.gone(c.Live)
 	}},
 	{"watch/stale", "the sweep that closes a change which nobody closed is told of", func(k *kit) {
@@ -49,18 +46,18 @@ var watching = []rule{
 		w := k.watch(k.Store)
 		_, err := k.sweeper().Sweep(k.ctx, time.Now().Add(nguard.StaleOpen+time.Minute), 100)
 		k.ok(err)
-		w.told("ada")
+		w.Told("ada")
 	}},
 	{"watch/peer", "what one process changes, another is told of", func(k *kit) {
 		w := k.watch(k.peer())
 		c := k.login("ada")
 		w.settle()
 		k.replace(c.Found, false, nil)
-		w.told("ada")
+		w.Told("ada")
 		k.bump("ada", nguard.BumpRevoke)
-		w.told("ada")
+		w.Told("ada")
 		k.ok(k.Store.Delete(k.ctx, "ada", c.ID))
-		w.told("ada")
+		w.Told("ada")
 	}},
 	{"watch/end", "it ends with its context, and then calls nothing any more", func(k *kit) {
 		w := k.watch(k.Store)
@@ -88,100 +85,47 @@ var watching = []rule{
 			_, err := k.epochs().Bump(ctx, "ada", nguard.BumpChange)
 			return err
 		}))
-		w.told("ada")
+		w.Told("ada")
 		if w.mark(); w.take("eve") {
 			k.Error("told of a change that was rolled back")
 		}
 	}},
 }
 
-// watched is a Watch under way, and what it has told.
+// watched is a Watch under way on the store of a case.
 type watched struct {
-	t     *testing.T
-	stop  func()
-	mu    sync.Mutex
-	names []string
-	news  chan struct{}
-	mark  func() // bumps somebody else's epoch, and waits until that is told of: changes are told of in order
+	*Watched
+	k *kit
 }
 
-// watch begins to watch, and returns when that is heard to have begun.
-func (k *kit) watch(s nguard.Store) *watched {
+func (k *kit) watch(s nguard.Store) watched {
 	k.Helper()
 	store, ok := nguard.Ability[nguard.Watcher](s)
 	if !ok {
 		k.Skip("the store offers no nguard.Watcher")
 	}
-	w := &watched{t: k.T, news: make(chan struct{}, 1)}
-	ctx, cancel := context.WithCancel(k.ctx)
-	over := make(chan error, 1)
-	go func() { over <- store.Watch(ctx, w.hear) }()
-	w.stop = sync.OnceFunc(func() {
-		cancel()
-		select {
-		case <-over:
-		case <-time.After(10 * time.Second):
-			k.Error("Watch goes on after its context")
-		}
-	})
-	k.Cleanup(w.stop)
-	w.mark = func() {
-		k.Helper()
-		k.bump("marker", nguard.BumpChange)
-		w.told("marker")
-	}
-	w.told("")
-	return w
+	return watched{Watch(k.T, store), k}
 }
 
-func (w *watched) hear(owner string) {
-	w.mu.Lock()
-	w.names = append(w.names, owner)
-	w.mu.Unlock()
-	select {
-	case w.news <- struct{}{}:
-	default:
-	}
-}
-
-// take forgets what has been told of one owner, and reports whether there was any.
-func (w *watched) take(owner string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	n := len(w.names)
-	w.names = slices.DeleteFunc(w.names, func(name string) bool { return name == owner })
-	return len(w.names) < n
-}
-
-// told waits until an owner is told of.
-func (w *watched) told(owner string) {
-	w.t.Helper()
-	late := time.After(10 * time.Second)
-	for !w.take(owner) {
-		select {
-		case <-w.news:
-		case <-late:
-			w.t.Fatalf("%q is not told of", owner)
-		}
-	}
+// mark bumps somebody else's epoch, and waits until that is told of: changes are told of in order.
+func (w watched) mark() {
+	w.k.Helper()
+	w.k.bump("marker", nguard.BumpChange)
+	w.Told("marker")
 }
 
 // settle waits until everything before this moment has been told of, and forgets it.
-func (w *watched) settle() {
-	w.t.Helper()
+func (w watched) settle() {
+	w.k.Helper()
 	w.mark()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.names = nil
+	w.forget()
 }
 
 // quiet checks that nothing has been told of since the last settle.
-func (w *watched) quiet() {
-	w.t.Helper()
+func (w watched) quiet() {
+	w.k.Helper()
 	w.mark()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.names) > 0 {
-		w.t.Errorf("told of %q", w.names)
+	if names := w.forget(); len(names) > 0 {
+		w.k.Errorf("told of %q", names)
 	}
 }

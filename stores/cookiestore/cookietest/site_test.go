@@ -11,12 +11,10 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
 	nguard "github.com/nguard-go/nguard/core"
@@ -24,6 +22,7 @@ import (
 	"github.com/nguard-go/nguard/policy"
 	"github.com/nguard-go/nguard/stores/cookiestore"
 	"github.com/nguard-go/nguard/stores/memstore"
+	"github.com/nguard-go/nguard/stores/servicetest"
 )
 
 const cookieName = "__Host-nguard-session"
@@ -178,11 +177,7 @@ func (s *site) seen(name string) (n int) {
 // there are just so many.
 func (s *site) await(name string, n int) {
 	s.t.Helper()
-	for end := time.Now().Add(10 * time.Second); s.seen(name) < n; runtime.Gosched() {
-		if time.Now().After(end) {
-			break
-		}
-	}
+	servicetest.Until(s.t, "the records of "+name, func() bool { return s.seen(name) >= n })
 	if got := s.seen(name); got != n {
 		s.t.Errorf("%d records of %s, want %d", got, name, n)
 	}

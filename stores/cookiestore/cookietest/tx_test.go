@@ -3,7 +3,6 @@ package cookietest
 import (
 	"errors"
 	"net/http"
-	"path/filepath"
 	"testing"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
@@ -15,7 +14,7 @@ import (
 // with, which the next change would bring up again. So nothing is given inside a transaction of the program,
 // and no values reach a cookie that are not committed (P2, B11).
 func TestP2_ProgramsTransaction(t *testing.T) {
-	companion := rows(t, filepath.Join(t.TempDir(), "rows.db"))
+	companion := rows(t, file(t))
 	s := program(t, func(c *cookiestore.Config, _ *nguard.Config) { c.Companion = companion })
 	db := companion.Database()
 	s.extra = func(mux *http.ServeMux) {

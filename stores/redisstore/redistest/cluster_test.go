@@ -41,7 +41,7 @@ func TestCluster(t *testing.T) {
 				Peer:  func(t *testing.T) nguard.Store { return open(t, clusterClient(t, cluster), prefix) },
 				Dump: func(t *testing.T) (values [][]byte) {
 					for _, s := range cluster.Nodes {
-						node := client(t, &redis.Options{Addr: s.Addr})
+						node := servicetest.RedisClient(t, &redis.Options{Addr: s.Addr})
 						if primary(t, node) {
 							values = append(values, dump(t, node, prefix)...)
 						}
@@ -70,8 +70,8 @@ func failover(t *testing.T, cluster *servicetest.RedisCluster) {
 	ctx := t.Context()
 	var sessions, ended []nguard.Created
 	for i := range 30 {
-		sessions = append(sessions, login(t, s, fmt.Sprint("user", i)))
-		gone := login(t, s, fmt.Sprint("user", i))
+		sessions = append(sessions, storetest.Login(t, s, fmt.Sprint("user", i)))
+		gone := storetest.Login(t, s, fmt.Sprint("user", i))
 		if err := s.Delete(ctx, gone.Owner, gone.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -95,8 +95,7 @@ func failover(t *testing.T, cluster *servicetest.RedisCluster) {
 		return err
 	}
 	down := 0
-	begin := time.Now()
-	servicetest.Until(t, "every session loads and can be written after a primary died", func() bool {
+	took := servicetest.Until(t, "every session loads and can be written after a primary died", func() bool {
 		for _, c := range sessions {
 			if call(func(ctx context.Context) error { _, err := s.Load(ctx, c.Live); return err }) != nil {
 				down++
@@ -112,17 +111,17 @@ func failover(t *testing.T, cluster *servicetest.RedisCluster) {
 	if down == 0 {
 		t.Fatal("nothing was seen of the death of a primary: the test is about nothing")
 	}
-	t.Logf("%d calls failed; all is back %v after the primary died", down, time.Since(begin).Round(time.Millisecond))
+	t.Logf("%d calls failed; all is back %v after the primary died", down, took.Round(time.Millisecond))
 	for _, c := range ended {
 		if _, err := s.Load(ctx, c.Live); !errors.Is(err, nguard.ErrNoSession) {
 			t.Fatalf("a session that was ended before: %v", err)
 		}
 	}
-	login(t, s, "newcomer")
+	storetest.Login(t, s, "newcomer")
 
 	// The dead node comes back as the replica of the one that took over.
 	cluster.Nodes[0].Start()
-	node := client(t, &redis.Options{Addr: cluster.Nodes[0].Addr})
+	node := servicetest.RedisClient(t, &redis.Options{Addr: cluster.Nodes[0].Addr})
 	servicetest.Until(t, "the node that was dead is a replica", func() bool { return !primary(t, node) })
 	for _, c := range sessions {
 		if _, err := s.Load(ctx, c.Live); err != nil {
@@ -135,7 +134,7 @@ func failover(t *testing.T, cluster *servicetest.RedisCluster) {
 func replicated(t *testing.T, cluster *servicetest.RedisCluster) {
 	t.Helper()
 	for i, from := range cluster.Nodes[:3] {
-		both := []*redis.Client{client(t, &redis.Options{Addr: from.Addr}), client(t, &redis.Options{Addr: cluster.Nodes[i+3].Addr})}
+		both := []*redis.Client{servicetest.RedisClient(t, &redis.Options{Addr: from.Addr}), servicetest.RedisClient(t, &redis.Options{Addr: cluster.Nodes[i+3].Addr})}
 		offsets := func() (list []string) {
 			for _, c := range both {
 				v, err := c.Info(t.Context(), "replication").Result()

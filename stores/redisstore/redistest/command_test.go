@@ -16,6 +16,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/redisstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // heard notes the commands that a client sends.
@@ -58,10 +59,10 @@ func (h *heard) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 func TestCommands(t *testing.T) {
 	s, c, _ := own(t)
 	ctx := t.Context()
-	warm := login(t, s, "warm")
+	warm := storetest.Login(t, s, "warm")
 	f, err := s.Touch(ctx, warm.Found, time.Now().Add(time.Minute))
 	if err == nil {
-		f, err = s.Replace(ctx, f, next(f), false)
+		f, err = s.Replace(ctx, f, storetest.Next(f), false)
 	}
 	if err == nil {
 		_, err = s.Bump(ctx, "warm", nguard.BumpChange)
@@ -83,7 +84,7 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%s sent %q, want %q", what, got, want)
 		}
 	}
-	r := record(t, s, "ada")
+	r := storetest.Record(t, s, "ada")
 	is("Epoch", nil, "hmget")
 	created, err := s.Create(ctx, r, nguard.Cap{Max: 3, EvictOldest: true, Now: time.Now()})
 	is("Create", err, "evalsha")
@@ -91,7 +92,7 @@ func TestCommands(t *testing.T) {
 	is("Load", err, "hmget")
 	f, err = s.Touch(ctx, f, time.Now())
 	is("Touch", err, "evalsha")
-	f, err = s.Replace(ctx, f, next(f), true)
+	f, err = s.Replace(ctx, f, storetest.Next(f), true)
 	is("Replace", err, "evalsha")
 	_, err = s.Load(ctx, created.Live)
 	is("Load by the previous token", err, "hmget")
@@ -110,12 +111,12 @@ func TestKeys(t *testing.T) {
 	c := dial(t, url)
 	prefix := fresh(t, c)
 	s, other := open(t, c, prefix), open(t, c, prefix+"other:")
-	created := login(t, s, "ada@example.com")
-	login(t, s, "ada@example.com")
+	created := storetest.Login(t, s, "ada@example.com")
+	storetest.Login(t, s, "ada@example.com")
 	if _, err := other.Load(t.Context(), created.Live); err == nil {
 		t.Error("a session is found under another prefix")
 	}
-	login(t, other, "ada@example.com")
+	storetest.Login(t, other, "ada@example.com")
 	keys := keysOf(t, c, prefix)
 	if len(keys) != 2 {
 		t.Fatalf("two prefixes have the keys %q", keys)
@@ -199,11 +200,11 @@ func TestOptionsTellNothing(t *testing.T) {
 func TestForgedRoute(t *testing.T) {
 	s, c, _ := own(t)
 	ctx := t.Context()
-	ada := login(t, s, "ada")
+	ada := storetest.Login(t, s, "ada")
 	before := dump(t, c, "")
 	router := s.Backend().(nguard.Router)
 	forge := nguard.Keyed(forger{router.Route("ada")})
-	forged, err := forge.Create(ctx, record(t, s, "eve"), nguard.Cap{})
+	forged, err := forge.Create(ctx, storetest.Record(t, s, "eve"), nguard.Cap{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // TestCorrupt: somebody who can write to Redis makes no session another's unnoticed (N8, K10). What does not fit is
@@ -12,7 +13,7 @@ import (
 func TestCorrupt(t *testing.T) {
 	s, c, _ := own(t)
 	ctx := t.Context()
-	ada := login(t, s, "ada")
+	ada := storetest.Login(t, s, "ada")
 	key := func() string {
 		t.Helper()
 		keys, err := c.Keys(ctx, "*").Result()
@@ -25,7 +26,7 @@ func TestCorrupt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := login(t, s, "ada")
+	second := storetest.Login(t, s, "ada")
 	all, err := c.HGetAll(ctx, key).Result()
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +96,7 @@ func TestCorrupt(t *testing.T) {
 	}
 
 	// A whole hash under another user's key.
-	eve := login(t, s, "eve")
+	eve := storetest.Login(t, s, "eve")
 	if err := s.Delete(ctx, "eve", eve.ID); err != nil {
 		t.Fatal(err)
 	}

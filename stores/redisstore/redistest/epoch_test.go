@@ -7,6 +7,7 @@ import (
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // TestStaleOpen: a change that nobody closed is read as closed after StaleOpen, with a change mark that no session
@@ -14,7 +15,7 @@ import (
 func TestStaleOpen(t *testing.T) {
 	s, c, _ := own(t)
 	ctx := t.Context()
-	created := login(t, s, "ada")
+	created := storetest.Login(t, s, "ada")
 	was, err := s.Bump(ctx, "ada", nguard.BumpOpen)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +77,7 @@ func TestStaleOpen(t *testing.T) {
 func TestEpochRange(t *testing.T) {
 	s, _, _ := own(t)
 	for _, n := range []int64{1<<53 + 1, math.MaxInt64 >> 1, math.MaxInt64 - 5, -5, math.MinInt64, 0} {
-		r := record(t, s, fmt.Sprint("user", n))
+		r := storetest.Record(t, s, fmt.Sprint("user", n))
 		r.Stamp = nguard.Epoch{Change: n, Revoke: n + 1}
 		created, err := s.Create(t.Context(), r, nguard.Cap{})
 		if err != nil {

@@ -13,13 +13,14 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/redisstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // own returns a store on a server of its own.
 func own(t *testing.T, args ...string) (*redisstore.Store, *redis.Client, *servicetest.RedisServer) {
 	t.Helper()
 	server := servicetest.StartRedis(t, args...)
-	c := client(t, &redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true})
+	c := servicetest.RedisClient(t, &redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true})
 	return open(t, c, ""), c, server
 }
 
@@ -31,7 +32,7 @@ func gone(t *testing.T, s *redisstore.Store, c nguard.Created) {
 	if _, err := s.Load(ctx, c.Live); !errors.Is(err, nguard.ErrNoSession) {
 		t.Fatalf("a session that was forgotten: %v", err)
 	}
-	d, err := s.Create(ctx, record(t, s, c.Owner), nguard.Cap{Max: 1, Now: time.Now()})
+	d, err := s.Create(ctx, storetest.Record(t, s, c.Owner), nguard.Cap{Max: 1, Now: time.Now()})
 	if err != nil {
 		t.Fatalf("a login after it: %v", err)
 	}
@@ -44,14 +45,14 @@ func gone(t *testing.T, s *redisstore.Store, c nguard.Created) {
 	if _, err := s.Touch(ctx, c.Found, time.Now()); !errors.Is(err, nguard.ErrNoSession) {
 		t.Fatalf("a touch: %v", err)
 	}
-	if _, err := s.Replace(ctx, c.Found, next(c.Found), true); !errors.Is(err, nguard.ErrNoSession) {
+	if _, err := s.Replace(ctx, c.Found, storetest.Next(c.Found), true); !errors.Is(err, nguard.ErrNoSession) {
 		t.Fatalf("a replace: %v", err)
 	}
 }
 
 func TestFlush(t *testing.T) {
 	s, c, _ := own(t)
-	created := login(t, s, "ada")
+	created := storetest.Login(t, s, "ada")
 	if err := c.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestFlush(t *testing.T) {
 // TestScriptFlush: a server that has forgotten its scripts is told them again.
 func TestScriptFlush(t *testing.T) {
 	s, c, _ := own(t)
-	created := login(t, s, "ada")
+	created := storetest.Login(t, s, "ada")
 	if err := c.ScriptFlush(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestEviction(t *testing.T) {
 	s, c, _ := own(t, "--maxmemory", "2mb", "--maxmemory-policy", "allkeys-lru")
 	var list []nguard.Created
 	for i := 0; evicted(t, c) < 100; i++ {
-		list = append(list, login(t, s, fmt.Sprint("user", i)))
+		list = append(list, storetest.Login(t, s, fmt.Sprint("user", i)))
 	}
 	lost := 0
 	for _, created := range list {
@@ -120,7 +121,7 @@ func TestFull(t *testing.T) {
 	var err error
 	for i := 0; err == nil; i++ {
 		var created nguard.Created
-		if created, err = s.Create(ctx, record(t, s, fmt.Sprint("user", i)), nguard.Cap{Max: 3, Now: time.Now()}); err == nil {
+		if created, err = s.Create(ctx, storetest.Record(t, s, fmt.Sprint("user", i)), nguard.Cap{Max: 3, Now: time.Now()}); err == nil {
 			list = append(list, created)
 		}
 	}
@@ -128,14 +129,14 @@ func TestFull(t *testing.T) {
 		t.Fatalf("a login on a full server: %v", err)
 	}
 	newest := list[len(list)-1]
-	if _, err := s.Create(ctx, record(t, s, newest.Owner), nguard.Cap{Replace: newest.ID, Version: 1, Now: time.Now()}); !errors.Is(err, nguard.ErrUnavailable) {
+	if _, err := s.Create(ctx, storetest.Record(t, s, newest.Owner), nguard.Cap{Replace: newest.ID, Version: 1, Now: time.Now()}); !errors.Is(err, nguard.ErrUnavailable) {
 		t.Fatalf("a renewal on a full server: %v", err)
 	}
 	f, err := s.Load(ctx, newest.Live)
 	if err != nil {
 		t.Fatalf("a refused renewal ended its session: %v", err)
 	}
-	if f, err = s.Replace(ctx, f, next(f), true); err != nil {
+	if f, err = s.Replace(ctx, f, storetest.Next(f), true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Touch(ctx, f, time.Now()); err != nil {
@@ -150,7 +151,7 @@ func TestFull(t *testing.T) {
 	if err := c.ConfigSet(ctx, "maxmemory", "0").Err(); err != nil {
 		t.Fatal(err)
 	}
-	login(t, s, "newcomer")
+	storetest.Login(t, s, "newcomer")
 }
 
 // TestExpiry: a hash lives longer than every session in it, by the server's clock, and a login, a touch and a bump
@@ -181,7 +182,7 @@ func TestExpiry(t *testing.T) {
 		t.Fatal(err)
 	}
 	around("a bump", now.Add(nguard.KeepEpoch))
-	r := record(t, s, "ada")
+	r := storetest.Record(t, s, "ada")
 	r.Idle, r.Expires = 3*time.Hour, now.Add(5*time.Hour)
 	created, err := s.Create(ctx, r, nguard.Cap{})
 	if err != nil {
@@ -193,7 +194,7 @@ func TestExpiry(t *testing.T) {
 		t.Fatal(err)
 	}
 	around("a touch", now.Add(4*time.Hour))
-	later := next(f)
+	later := storetest.Next(f)
 	later.Idle = 0
 	if f, err = s.Replace(ctx, f, later, false); err != nil {
 		t.Fatal(err)
@@ -213,13 +214,13 @@ func TestDeadLeave(t *testing.T) {
 	s, c, _ := own(t)
 	ctx := t.Context()
 	for range 50 {
-		r := record(t, s, "ada")
+		r := storetest.Record(t, s, "ada")
 		r.Expires = r.Created.Add(time.Minute)
 		if _, err := s.Create(ctx, r, nguard.Cap{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Create(ctx, record(t, s, "ada"), nguard.Cap{Max: 5, Now: time.Now().Add(time.Hour)}); err != nil {
+	if _, err := s.Create(ctx, storetest.Record(t, s, "ada"), nguard.Cap{Max: 5, Now: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	keys, err := c.Keys(ctx, "*").Result()

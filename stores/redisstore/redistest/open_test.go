@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -21,18 +20,7 @@ func dial(t testing.TB, url string) *redis.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client(t, o)
-}
-
-func client(t testing.TB, o *redis.Options) *redis.Client {
-	t.Helper()
-	c := redis.NewClient(o)
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
+	return servicetest.RedisClient(t, o)
 }
 
 func open(t testing.TB, c redis.UniversalClient, prefix string) *redisstore.Store {
@@ -92,36 +80,4 @@ func harness(t *testing.T) storetest.Harness {
 		Peer:  func(t *testing.T) nguard.Store { return open(t, dial(t, url), prefix) },
 		Dump:  func(t *testing.T) [][]byte { return dump(t, c, prefix) },
 	}
-}
-
-// record is a session that begins now.
-func record(t testing.TB, s *redisstore.Store, owner string) *nguard.Record {
-	t.Helper()
-	e, err := s.Epoch(context.Background(), owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now().UTC().Round(0)
-	return &nguard.Record{
-		Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now,
-		Expires: now.Add(24 * time.Hour), Idle: time.Hour, Stamp: nguard.Epoch{Change: e.Change, Revoke: e.Revoke},
-		User:   nguard.User{ID: owner, Name: "Ada Lovelace", Email: "ada@example.com", Role: "user"},
-		Device: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", IP: "192.0.2.1",
-		Methods: []string{"password"}, Level: 1,
-	}
-}
-
-func login(t testing.TB, s *redisstore.Store, owner string) nguard.Created {
-	t.Helper()
-	c, err := s.Create(context.Background(), record(t, s, owner), nguard.Cap{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func next(f nguard.Found) *nguard.Record {
-	r := *f.Record
-	r.Version++
-	return &r
 }

@@ -18,6 +18,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/redisstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // through returns a store that reaches a server of its own through a proxy, and one that reaches it directly.
@@ -25,19 +26,22 @@ func through(t *testing.T) (s, direct *redisstore.Store, p *servicetest.Proxy, s
 	t.Helper()
 	direct, _, server = own(t)
 	p = servicetest.NewProxy(t, server.Addr)
-	c := client(t, &redis.Options{Addr: p.Addr, ContextTimeoutEnabled: true, PoolSize: 10})
+	c := servicetest.RedisClient(t, &redis.Options{Addr: p.Addr, ContextTimeoutEnabled: true, PoolSize: 10})
 	return open(t, c, ""), direct, p, server
 }
 
 // calls are one of each kind, on a session that stays as it is when they fail.
 func calls(s *redisstore.Store, c nguard.Created, r *nguard.Record) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
-		"Load":    func(ctx context.Context) error { _, err := s.Load(ctx, c.Live); return err },
-		"Epoch":   func(ctx context.Context) error { _, err := s.Epoch(ctx, c.Owner); return err },
-		"Find":    func(ctx context.Context) error { _, err := s.Find(ctx, c.Owner, c.ID); return err },
-		"List":    func(ctx context.Context) error { _, err := s.List(ctx, c.Owner, "", 10); return err },
-		"Create":  func(ctx context.Context) error { _, err := s.Create(ctx, r, nguard.Cap{}); return err },
-		"Replace": func(ctx context.Context) error { _, err := s.Replace(ctx, c.Found, next(c.Found), true); return err },
+		"Load":   func(ctx context.Context) error { _, err := s.Load(ctx, c.Live); return err },
+		"Epoch":  func(ctx context.Context) error { _, err := s.Epoch(ctx, c.Owner); return err },
+		"Find":   func(ctx context.Context) error { _, err := s.Find(ctx, c.Owner, c.ID); return err },
+		"List":   func(ctx context.Context) error { _, err := s.List(ctx, c.Owner, "", 10); return err },
+		"Create": func(ctx context.Context) error { _, err := s.Create(ctx, r, nguard.Cap{}); return err },
+		"Replace": func(ctx context.Context) error {
+			_, err := s.Replace(ctx, c.Found, storetest.Next(c.Found), true)
+			return err
+		},
 		"Touch": func(ctx context.Context) error {
 			_, err := s.Touch(ctx, c.Found, time.Now().Add(time.Minute))
 			return err
@@ -53,8 +57,8 @@ var writes = map[string]bool{"Create": true, "Replace": true, "Touch": true, "Bu
 // have happened (N1, N2). When the server is back, the store is within two seconds.
 func TestDown(t *testing.T) {
 	s, direct, p, server := through(t)
-	c := login(t, s, "ada")
-	r := record(t, s, "ada")
+	c := storetest.Login(t, s, "ada")
+	r := storetest.Record(t, s, "ada")
 	down := func(s *redisstore.Store) {
 		t.Helper()
 		for range 3 {
@@ -95,17 +99,17 @@ func TestDown(t *testing.T) {
 	down(direct)
 	server.Start()
 	back(direct, nguard.ErrNoSession) // it kept nothing
-	login(t, direct, "ada")
+	storetest.Login(t, direct, "ada")
 }
 
 // TestHanging: a server that takes connections and does not answer costs a call its deadline and no more (N3). A
 // write that was sent may happen later, and says so. No goroutine stays.
 func TestHanging(t *testing.T) {
 	s, direct, p, _ := through(t)
-	c := login(t, s, "ada")
-	r := record(t, s, "ada")
+	c := storetest.Login(t, s, "ada")
+	r := storetest.Record(t, s, "ada")
 	for range 3 { // the pool has its goroutines, the server its scripts
-		for _, call := range calls(s, login(t, s, "warm"), record(t, s, "warm")) {
+		for _, call := range calls(s, storetest.Login(t, s, "warm"), storetest.Record(t, s, "warm")) {
 			_ = call(t.Context())
 		}
 	}
@@ -136,24 +140,23 @@ func TestHanging(t *testing.T) {
 	}
 	p.Cut()
 	p.Heal(t)
-	begin := time.Now()
-	servicetest.Until(t, "the store is back", func() bool {
+	took := servicetest.Until(t, "the store is back", func() bool {
 		_, err := s.Epoch(t.Context(), "ada")
 		return err == nil
 	})
-	if d := time.Since(begin); d > 2*time.Second {
-		t.Errorf("the store came back %v after the server", d)
+	if took > 2*time.Second {
+		t.Errorf("the store came back %v after the server", took)
 	}
-	servicetest.Until(t, "the goroutines have gone", func() bool { return runtime.NumGoroutine() <= before+10 })
-	login(t, direct, "ada")
+	servicetest.Goroutines(t, before+10)
+	storetest.Login(t, direct, "ada")
 }
 
 // TestSlow: a slow server is a server.
 func TestSlow(t *testing.T) {
 	s, _, p, _ := through(t)
 	p.Slow(10 * time.Millisecond)
-	c := login(t, s, "ada")
-	for name, call := range calls(s, c, record(t, s, "ada")) {
+	c := storetest.Login(t, s, "ada")
+	for name, call := range calls(s, c, storetest.Record(t, s, "ada")) {
 		if name == "Delete" || name == "Replace" || name == "Touch" || name == "Bump" || name == "Create" {
 			continue // each leaves a session that the others do not expect
 		}
@@ -161,7 +164,7 @@ func TestSlow(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	f, err := s.Replace(t.Context(), c.Found, next(c.Found), true)
+	f, err := s.Replace(t.Context(), c.Found, storetest.Next(c.Found), true)
 	if err == nil {
 		_, err = s.Touch(t.Context(), f, time.Now())
 	}
@@ -176,22 +179,16 @@ func TestSlow(t *testing.T) {
 func TestCut(t *testing.T) {
 	s, direct, p, _ := through(t)
 	ctx := t.Context()
-	var done atomic.Bool
-	var cutter, writers sync.WaitGroup
-	cutter.Go(func() {
-		for !done.Load() {
-			time.Sleep(time.Duration(rand.IntN(3000)) * time.Microsecond)
-			p.Cut()
-		}
-	})
+	var writers sync.WaitGroup
+	stop := p.Cutting(2 * time.Millisecond)
 	var acknowledged, unknown, refused atomic.Int64
 	for i := range 8 {
-		c := login(t, direct, fmt.Sprint("user", i))
+		c := storetest.Login(t, direct, fmt.Sprint("user", i))
 		writers.Go(func() {
 			f := c.Found
 			var sure, maybe, late int64
 			for range 150 {
-				n := *next(f)
+				n := *storetest.Next(f)
 				n.Level = f.Level + 1
 				g, err := s.Replace(ctx, f, &n, false)
 				switch {
@@ -228,8 +225,7 @@ func TestCut(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	done.Store(true)
-	cutter.Wait()
+	stop()
 	t.Logf("%d acknowledged, %d unknown, %d without effect", acknowledged.Load(), unknown.Load(), refused.Load())
 	if acknowledged.Load() == 0 || unknown.Load() == 0 {
 		t.Error("the test is about writes of both kinds")
@@ -312,18 +308,18 @@ func TestLostAnswers(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	created := login(t, s, "ada")
+	created := storetest.Login(t, s, "ada")
 	if _, err := s.Touch(ctx, created.Found, time.Now()); err != nil { // the server knows the scripts
 		t.Fatal(err)
 	}
-	if _, err := s.Replace(ctx, created.Found, next(created.Found), false); err != nil {
+	if _, err := s.Replace(ctx, created.Found, storetest.Next(created.Found), false); err != nil {
 		t.Fatal(err)
 	}
 	was, err := s.Bump(ctx, "ada", nguard.BumpChange)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Delete(ctx, "ada", login(t, s, "ada").ID); err != nil {
+	if err := s.Delete(ctx, "ada", storetest.Login(t, s, "ada").ID); err != nil {
 		t.Fatal(err)
 	}
 	load := func() nguard.Found {
@@ -336,7 +332,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 	lost("Replace", func() error {
 		f := load()
-		_, err := s.Replace(ctx, f, next(f), false)
+		_, err := s.Replace(ctx, f, storetest.Next(f), false)
 		return err
 	})
 	if f := load(); f.Version != 3 {
@@ -351,7 +347,7 @@ func TestLostAnswers(t *testing.T) {
 	if f := load(); !f.LastSeen.Equal(at) {
 		t.Error("Touch was not run")
 	}
-	r := record(t, direct, "ada")
+	r := storetest.Record(t, direct, "ada")
 	lost("Create", func() error { _, err := s.Create(ctx, r, nguard.Cap{Max: 5, Now: time.Now()}); return err })
 	if list, err := direct.List(ctx, "ada", "", 10); err != nil || len(list) != 2 {
 		t.Errorf("after Create there are %d sessions, want 2: %v", len(list), err)
@@ -368,7 +364,7 @@ func TestLeaving(t *testing.T) {
 	s, direct, _, _ := through(t)
 	var list []nguard.Created
 	for i := range 20 {
-		list = append(list, login(t, direct, fmt.Sprint("user", i)))
+		list = append(list, storetest.Login(t, direct, fmt.Sprint("user", i)))
 	}
 	var wg sync.WaitGroup
 	var answered, left atomic.Int64

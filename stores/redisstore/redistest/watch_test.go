@@ -6,11 +6,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/redisstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // TestWatchCut: a lost connection ends Watch with an error, so that the guard begins another, which then tells
@@ -21,18 +21,15 @@ func TestWatchCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.ClientName = "nguard-watch-" + rand.Text()[:8]
-	c := client(t, o)
+	c := servicetest.RedisClient(t, o)
 	s := open(t, c, fresh(t, c))
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := t.Context()
 	for range 2 {
-		names, over := make(chan string, 100), make(chan error, 1)
-		go func() { over <- s.Watch(ctx, func(owner string) { names <- owner }) }()
-		hears(t, names, "")
+		w := storetest.Watch(t, s)
 		if _, err := s.Bump(ctx, "ada", nguard.BumpChange); err != nil {
 			t.Fatal(err)
 		}
-		hears(t, names, "ada")
+		w.Told("ada")
 		list, err := c.Do(ctx, "client", "list", "type", "pubsub").Text()
 		if err != nil {
 			t.Fatal(err)
@@ -45,13 +42,8 @@ func TestWatchCut(t *testing.T) {
 				}
 			}
 		}
-		select {
-		case err := <-over:
-			if !errors.Is(err, nguard.ErrUnavailable) {
-				t.Errorf("Watch ended with %v", err)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatal("Watch goes on without a connection")
+		if err := w.Ended(); !errors.Is(err, nguard.ErrUnavailable) {
+			t.Errorf("Watch ended with %v", err)
 		}
 	}
 }
@@ -62,7 +54,7 @@ func TestWatchForbidden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := client(t, o)
+	admin := servicetest.RedisClient(t, o)
 	name, ctx := "nguard-"+strings.ToLower(rand.Text()[:8]), context.Background()
 	if err := admin.Do(ctx, "acl", "setuser", name, "on", ">secret", "~*", "+@all", "resetchannels").Err(); err != nil {
 		t.Fatal(err)
@@ -71,7 +63,7 @@ func TestWatchForbidden(t *testing.T) {
 	prefix := fresh(t, admin)
 	limited := *o
 	limited.Username, limited.Password = name, "secret"
-	s := open(t, client(t, &limited), prefix)
+	s := open(t, servicetest.RedisClient(t, &limited), prefix)
 	first, err := s.Bump(ctx, "ada", nguard.BumpChange)
 	if err != nil {
 		t.Fatal(err)
@@ -81,20 +73,5 @@ func TestWatchForbidden(t *testing.T) {
 	}
 	if err := s.Watch(ctx, func(string) { t.Error("heard something") }); !errors.Is(err, nguard.ErrUnavailable) {
 		t.Errorf("Watch says %v", err)
-	}
-}
-
-func hears(t *testing.T, names <-chan string, want string) {
-	t.Helper()
-	late := time.After(10 * time.Second)
-	for {
-		select {
-		case name := <-names:
-			if name == want {
-				return
-			}
-		case <-late:
-			t.Fatalf("%q is not told of", want)
-		}
 	}
 }

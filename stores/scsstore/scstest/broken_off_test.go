@@ -9,6 +9,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/scsstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 var errBroken = errors.New("scstest: broken off")
@@ -21,8 +22,8 @@ func TestBrokenOff(t *testing.T) {
 	for _, when := range []string{"before", "after"} {
 		for n := 1; ; n++ {
 			s, h := hooks(t)
-			first := login(t, s, "ada")
-			login(t, s, "ada")
+			first := storetest.Login(t, s, "ada")
+			storetest.Login(t, s, "ada")
 			writes, broken := 0, false
 			h.set(func(at, op, _ string) error {
 				if op == "find" {
@@ -37,7 +38,7 @@ func TestBrokenOff(t *testing.T) {
 				}
 				return nil
 			})
-			r := record(t, s, "ada")
+			r := storetest.Record(t, s, "ada")
 			_, err := s.Create(t.Context(), r, capped)
 			h.set(nil)
 			if broken && err != nil {
@@ -66,7 +67,7 @@ func TestLogoutBrokenOff(t *testing.T) {
 	for n := 1; n <= 2; n++ {
 		for _, when := range []string{"before", "after"} {
 			s, h := hooks(t)
-			c := login(t, s, "ada")
+			c := storetest.Login(t, s, "ada")
 			writes := 0
 			h.set(func(at, op, _ string) error {
 				if op != "find" && at == "before" {
@@ -116,7 +117,7 @@ func listed(t *testing.T, s *scsstore.Store, h *hooked, most int) {
 // A value that is copied under another key, or damaged, is refused, and is nobody's session (K10, N8).
 func TestCopiedValue(t *testing.T) {
 	s, h := hooks(t)
-	ada, eve := login(t, s, "ada"), login(t, s, "eve")
+	ada, eve := storetest.Login(t, s, "ada"), storetest.Login(t, s, "eve")
 	all, err := h.Store.(scs.IterableStore).All()
 	if err != nil {
 		t.Fatal(err)
@@ -160,9 +161,9 @@ func TestCopiedValue(t *testing.T) {
 // Keys fit the narrowest of scs's tables, and tell nothing.
 func TestKeys(t *testing.T) {
 	s, h := hooks(t)
-	login(t, s, "ada@example.com")
+	storetest.Login(t, s, "ada@example.com")
 	other := scsstore.New(h.Store, scsstore.Namespace("other"))
-	c := login(t, other, "ada@example.com")
+	c := storetest.Login(t, other, "ada@example.com")
 	all, err := h.Store.(scs.IterableStore).All()
 	if err != nil || len(all) != 6 {
 		t.Fatalf("got %d values, want 6: namespaces keep them apart; %v", len(all), err)

@@ -14,6 +14,8 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/scsstore"
+	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // heedless is a backend that takes a context and does not look at it.
@@ -37,7 +39,7 @@ func TestLateWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, h := hooks(t)
 			s := scsstore.New(wrap(h))
-			ada, eve := login(t, s, "ada"), login(t, s, "eve")
+			ada, eve := storetest.Login(t, s, "ada"), storetest.Login(t, s, "eve")
 			reached, release := make(chan struct{}), make(chan struct{})
 			var first atomic.Bool
 			h.set(func(when, op, _ string) error {
@@ -49,14 +51,14 @@ func TestLateWrite(t *testing.T) {
 			})
 			left := make(chan error, 1)
 			go func() {
-				_, err := s.Replace(soon(t), ada.Found, next(ada.Found), false)
+				_, err := s.Replace(soon(t), ada.Found, storetest.Next(ada.Found), false)
 				left <- err
 			}()
 			<-reached
 			is(t, <-left, []error{nguard.ErrUnavailable, nguard.ErrOutcomeUnknown})
 
 			is(t, s.Delete(soon(t), "ada", ada.ID), []error{nguard.ErrUnavailable}, nguard.ErrOutcomeUnknown)
-			if _, err := s.Replace(t.Context(), eve.Found, next(eve.Found), false); err != nil {
+			if _, err := s.Replace(t.Context(), eve.Found, storetest.Next(eve.Found), false); err != nil {
 				t.Fatalf("another owner: %v", err)
 			}
 			ended := make(chan error, 1)
@@ -75,7 +77,7 @@ func TestLateWrite(t *testing.T) {
 // it goes on.
 func TestLeftBeforeTheFirstWrite(t *testing.T) {
 	s, h := hooks(t)
-	c := login(t, s, "ada")
+	c := storetest.Login(t, s, "ada")
 	was := runtime.NumGoroutine()
 	release := make(chan struct{})
 	h.set(func(when, op, _ string) error {
@@ -90,7 +92,7 @@ func TestLeftBeforeTheFirstWrite(t *testing.T) {
 	is(t, err, []error{nguard.ErrUnavailable}, nguard.ErrOutcomeUnknown)
 	h.set(nil)
 	close(release)
-	goroutinesBack(t, was)
+	servicetest.Goroutines(t, was)
 	f, err := s.Load(t.Context(), c.Live)
 	if err != nil || f.User != c.User {
 		t.Fatalf("got the epoch %+v, %v, want %+v", f.User, err, c.User)
@@ -106,7 +108,7 @@ func TestHangingHoldsFew(t *testing.T) {
 	s, h := hooks(t)
 	var list []nguard.Created
 	for i := range 400 {
-		list = append(list, login(t, s, fmt.Sprint("user", i)))
+		list = append(list, storetest.Login(t, s, fmt.Sprint("user", i)))
 	}
 	was := runtime.NumGoroutine()
 	release := make(chan struct{})
@@ -129,11 +131,11 @@ func TestHangingHoldsFew(t *testing.T) {
 		}
 		wg.Wait()
 		cancel()
-		goroutinesBack(t, was+256)
+		servicetest.Goroutines(t, was+256)
 	}
 	h.set(nil)
 	close(release)
-	goroutinesBack(t, was)
+	servicetest.Goroutines(t, was)
 	for _, c := range list {
 		if _, err := s.Load(t.Context(), c.Live); err != nil {
 			t.Fatal(err)
@@ -145,7 +147,7 @@ func TestHangingHoldsFew(t *testing.T) {
 // not there; the process lives on.
 func TestPanic(t *testing.T) {
 	s, h := hooks(t)
-	c := login(t, s, "ada")
+	c := storetest.Login(t, s, "ada")
 	h.set(func(_, op, _ string) error {
 		if op == "commit" {
 			panic("missing context arg")

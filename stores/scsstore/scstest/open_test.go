@@ -63,7 +63,7 @@ func redisBackend(t testing.TB) (scs.Store, func() map[string][]byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := redis.NewClient(o)
+	client := servicetest.RedisClient(t, o)
 	s := goredisstore.NewWithPrefix(client, "nguard-test:"+rand.Text()+":")
 	all := func() map[string][]byte {
 		all, err := s.AllCtx(context.Background())
@@ -77,9 +77,6 @@ func redisBackend(t testing.TB) (scs.Store, func() map[string][]byte) {
 			if err := s.DeleteCtx(context.Background(), key); err != nil {
 				t.Error(err)
 			}
-		}
-		if err := client.Close(); err != nil {
-			t.Error(err)
 		}
 	})
 	return s, all

@@ -16,6 +16,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/scsstore"
 	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // remotes are the backends on servers, reached through a proxy that makes trouble.
@@ -24,16 +25,11 @@ var remotes = map[string]func(t *testing.T) (scs.Store, *servicetest.Proxy){
 		d := servicetest.Postgres(t)
 		table(t, d.Open(t))
 		p := servicetest.NewProxy(t, d.Addr)
-		return postgresstore.NewWithCleanupInterval(servicetest.OpenSQL(t, d.Driver, d.Via(p.Addr)), 0), p
+		return postgresstore.NewWithCleanupInterval(d.Through(p).Open(t), 0), p
 	},
 	"redis": func(t *testing.T) (scs.Store, *servicetest.Proxy) {
 		p := servicetest.NewProxy(t, servicetest.StartRedis(t).Addr)
-		client := redis.NewClient(&redis.Options{Addr: p.Addr, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second})
-		t.Cleanup(func() {
-			if err := client.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		client := servicetest.RedisClient(t, &redis.Options{Addr: p.Addr, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second})
 		return goredisstore.NewWithPrefix(client, rand.Text()), p
 	},
 }
@@ -48,18 +44,16 @@ func TestOutage(t *testing.T) {
 			s := scsstore.New(backend)
 			var list []nguard.Created
 			for _, owner := range []string{"ada", "bob", "eve", "joe"} {
-				list = append(list, login(t, s, owner))
+				list = append(list, storetest.Login(t, s, owner))
 			}
-			for trouble, make := range map[string]func(){"hangs": p.Hang, "refuses": p.Refuse, "cuts": nil} {
+			nothing := func() {}
+			for trouble, begin := range map[string]func() (end func()){
+				"hangs":   func() func() { p.Hang(); return nothing },
+				"refuses": func() func() { p.Refuse(); return nothing },
+				"cuts":    func() func() { return p.Cutting(5 * time.Millisecond) },
+			} {
 				was := runtime.NumGoroutine()
-				if make != nil {
-					make()
-				}
-				var stop chan struct{}
-				var cutting sync.WaitGroup
-				if make == nil {
-					stop = cutter(p, &cutting)
-				}
+				end := begin()
 				var wg sync.WaitGroup
 				for _, c := range list {
 					for _, call := range []func(ctx context.Context) error{
@@ -77,76 +71,55 @@ func TestOutage(t *testing.T) {
 							if took := time.Since(began); took > deadline+time.Second {
 								t.Errorf("%s: returned after %v", trouble, took)
 							}
-							if make != nil || err != nil {
+							if trouble != "cuts" || err != nil {
 								is(t, err, []error{nguard.ErrUnavailable}, nguard.ErrNoSession, nguard.ErrCorrupt)
 							}
 						})
 					}
 				}
 				wg.Wait()
-				if stop != nil {
-					close(stop)
-					cutting.Wait()
-				}
+				end()
 				p.Heal(t)
-				began := time.Now()
-				for _, c := range list {
-					until(t, "the session is there again", func() bool {
+				took := servicetest.Until(t, "the sessions are there again", func() bool {
+					for _, c := range list {
 						f, err := s.Load(t.Context(), c.Live)
-						return err == nil && f.User.Revoke == c.User.Revoke && f.Match == nguard.Current
-					})
-				}
-				if took := time.Since(began); took > 2*time.Second {
+						if err != nil || f.User.Revoke != c.User.Revoke || f.Match != nguard.Current {
+							return false
+						}
+					}
+					return true
+				})
+				if took > 2*time.Second {
 					t.Errorf("%s: back only after %v", trouble, took)
 				}
 				// Connections of the pools and of the proxy have goroutines too.
-				goroutinesBack(t, was+60)
+				servicetest.Goroutines(t, was+60)
 			}
 		})
 	}
 }
 
-// cutter cuts all connections again and again until the channel that it returns is closed.
-func cutter(p *servicetest.Proxy, wg *sync.WaitGroup) (stop chan struct{}) {
-	stop = make(chan struct{})
-	wg.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-				p.Cut()
-			}
-		}
-	})
-	return stop
-}
-
 // A backend that lost what it held, as Redis does when it is flushed, gives nobody a session, and logins
 // work (N7).
 func TestFlushed(t *testing.T) {
-	server := servicetest.StartRedis(t)
-	client := redis.NewClient(&redis.Options{Addr: server.Addr})
-	t.Cleanup(func() { _ = client.Close() })
+	client := servicetest.RedisClient(t, &redis.Options{Addr: servicetest.StartRedis(t).Addr})
 	s := scsstore.New(goredisstore.New(client))
-	c := login(t, s, "ada")
+	c := storetest.Login(t, s, "ada")
 	if err := client.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.Load(t.Context(), c.Live)
 	is(t, err, []error{nguard.ErrNoSession})
-	if d := login(t, s, "ada"); d.Stamp.Revoke == c.Stamp.Revoke {
+	if d := storetest.Login(t, s, "ada"); d.Stamp.Revoke == c.Stamp.Revoke {
 		t.Fatal("the epoch is the one that was lost")
 	}
 }
 
 // What expires in Redis has a time to live, whatever time it is given: one in the past would be none at all.
 func TestRedisForgets(t *testing.T) {
-	server := servicetest.StartRedis(t)
-	client := redis.NewClient(&redis.Options{Addr: server.Addr})
-	t.Cleanup(func() { _ = client.Close() })
+	client := servicetest.RedisClient(t, &redis.Options{Addr: servicetest.StartRedis(t).Addr})
 	s := scsstore.New(goredisstore.New(client))
-	r := record(t, s, "ada")
+	r := storetest.Record(t, s, "ada")
 	r.Expires = time.Now().Add(-24 * time.Hour)
 	if _, err := s.Create(t.Context(), r, nguard.Cap{}); err != nil {
 		t.Fatal(err)

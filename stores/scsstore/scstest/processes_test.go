@@ -7,18 +7,19 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/scsstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // Two Stores on one backend are as two processes. What is done one after the other, each sees of the other.
 func TestTwoProcessesInTurn(t *testing.T) {
 	m, _ := memory(t)
 	a, b := scsstore.New(m), scsstore.New(m)
-	c := login(t, a, "ada")
+	c := storetest.Login(t, a, "ada")
 	f, err := b.Load(t.Context(), c.Live)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err = b.Replace(t.Context(), f, next(f), true); err != nil {
+	if f, err = b.Replace(t.Context(), f, storetest.Next(f), true); err != nil {
 		t.Fatal(err)
 	}
 	if g, err := a.Load(t.Context(), c.Live); err != nil || g.Match != nguard.Previous || g.Live != f.Live {
@@ -44,43 +45,43 @@ func TestTwoProcessesInTurn(t *testing.T) {
 func TestTwoProcessesAtOnce(t *testing.T) {
 	lost := map[nguard.Promise]func(t *testing.T, held *scsstore.Store, meanwhile func(func()), other *scsstore.Store) bool{
 		nguard.NoLostUpdate: func(t *testing.T, held *scsstore.Store, meanwhile func(func()), other *scsstore.Store) bool {
-			c := login(t, held, "ada")
-			meanwhile(func() { must(other.Replace(t.Context(), c.Found, next(c.Found), false)) })
-			_, err := held.Replace(t.Context(), c.Found, next(c.Found), false)
+			c := storetest.Login(t, held, "ada")
+			meanwhile(func() { must(other.Replace(t.Context(), c.Found, storetest.Next(c.Found), false)) })
+			_, err := held.Replace(t.Context(), c.Found, storetest.Next(c.Found), false)
 			return err == nil // both succeeded from one version
 		},
 		nguard.CatchesThieves: func(t *testing.T, held *scsstore.Store, meanwhile func(func()), other *scsstore.Store) bool {
-			c := login(t, held, "ada")
+			c := storetest.Login(t, held, "ada")
 			var successor nguard.Found
-			meanwhile(func() { successor = must(other.Replace(t.Context(), c.Found, next(c.Found), true)) })
+			meanwhile(func() { successor = must(other.Replace(t.Context(), c.Found, storetest.Next(c.Found), true)) })
 			must(held.Touch(t.Context(), c.Found, time.Now().Add(time.Hour)))
 			f := must(held.Load(t.Context(), successor.Live))
 			return f.Match == nguard.Spent && must(held.Load(t.Context(), c.Live)).Match == nguard.Current
 		},
 		nguard.StaysDead: func(t *testing.T, held *scsstore.Store, meanwhile func(func()), other *scsstore.Store) bool {
-			c := login(t, held, "ada")
+			c := storetest.Login(t, held, "ada")
 			meanwhile(func() { must(0, other.Delete(t.Context(), "ada", c.ID)) })
 			must(held.Touch(t.Context(), c.Found, time.Now().Add(time.Hour)))
 			_, err := held.Load(t.Context(), c.Live)
 			return err == nil
 		},
 		nguard.ReachesAll: func(t *testing.T, held *scsstore.Store, meanwhile func(func()), other *scsstore.Store) bool {
-			c := login(t, held, "ada")
+			c := storetest.Login(t, held, "ada")
 			meanwhile(func() { must(other.Bump(t.Context(), "ada", nguard.BumpRevoke)) })
 			must(held.Bump(t.Context(), "ada", nguard.BumpChange))
 			f := must(held.Load(t.Context(), c.Live))
 			return f.User.Revoke == f.Stamp.Revoke
 		},
 		nguard.ListsSessions: func(t *testing.T, held *scsstore.Store, meanwhile func(func()), other *scsstore.Store) bool {
-			login(t, held, "ada")
-			r := record(t, held, "ada")
-			meanwhile(func() { login(t, other, "ada") })
+			storetest.Login(t, held, "ada")
+			r := storetest.Record(t, held, "ada")
+			meanwhile(func() { storetest.Login(t, other, "ada") })
 			must(held.Create(t.Context(), r, nguard.Cap{}))
 			return len(must(held.List(t.Context(), "ada", "", 10))) < 3
 		},
 		nguard.CapsSessions: func(t *testing.T, held *scsstore.Store, meanwhile func(func()), other *scsstore.Store) bool {
-			c := login(t, held, "ada")
-			r, limit := record(t, held, "ada"), nguard.Cap{Max: 2, Now: time.Now()}
+			c := storetest.Login(t, held, "ada")
+			r, limit := storetest.Record(t, held, "ada"), nguard.Cap{Max: 2, Now: time.Now()}
 			var second nguard.Created
 			meanwhile(func() { second = must(other.Create(t.Context(), r, limit)) })
 			third := must(held.Create(t.Context(), r, limit))

@@ -7,6 +7,7 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/scsstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // A change that nobody closed is over after StaleOpen. There is no sweep: everybody who reads it then sees
@@ -15,7 +16,7 @@ func TestStaleOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _ := memory(t)
 		s := scsstore.New(m)
-		c := login(t, s, "ada")
+		c := storetest.Login(t, s, "ada")
 		was, err := s.Bump(t.Context(), "ada", nguard.BumpOpen)
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +45,7 @@ func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, all := memory(t)
 		s := scsstore.New(m)
-		c := login(t, s, "ada") // which lives for a day
+		c := storetest.Login(t, s, "ada") // which lives for a day
 		if _, err := s.Bump(t.Context(), "eve", nguard.BumpRevoke); err != nil {
 			t.Fatal(err)
 		}

@@ -3,45 +3,14 @@ package scstest
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
-	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/scsstore"
 )
-
-// record returns a record of a session that begins now.
-func record(t testing.TB, s *scsstore.Store, owner string) *nguard.Record {
-	t.Helper()
-	e, err := s.Epoch(t.Context(), owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now().UTC().Round(0)
-	return &nguard.Record{
-		Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now, Expires: now.Add(24 * time.Hour),
-		Stamp: nguard.Epoch{Change: e.Change, Revoke: e.Revoke}, User: nguard.User{ID: owner, Role: "user"},
-	}
-}
-
-func login(t testing.TB, s *scsstore.Store, owner string) nguard.Created {
-	t.Helper()
-	c, err := s.Create(t.Context(), record(t, s, owner), nguard.Cap{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func next(f nguard.Found) *nguard.Record {
-	r := *f.Record
-	r.Version++
-	return &r
-}
 
 // is checks that an error wraps all of want and none of not.
 func is(t testing.TB, err error, want []error, not ...error) {
@@ -56,22 +25,6 @@ func is(t testing.TB, err error, want []error, not ...error) {
 			t.Errorf("got %v, which is not to wrap %v", err, n)
 		}
 	}
-}
-
-// until waits for a condition.
-func until(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("still not: " + what)
-		}
-	}
-}
-
-// goroutinesBack waits until no more goroutines run than did.
-func goroutinesBack(t testing.TB, was int) {
-	t.Helper()
-	until(t, "as many goroutines as before", func() bool { return runtime.NumGoroutine() <= was })
 }
 
 // hooked is a backend with a hand in every call: hook is asked before each, and after it.

@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"testing"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
 	"github.com/nguard-go/nguard/stores/sqlstore/servertest"
@@ -29,9 +27,6 @@ var server = servertest.Server{
 	Columns:   `SELECT column_name FROM information_schema.columns WHERE table_schema = database() AND table_name = ?`,
 }
 
-// The driver writes to stderr about each connection that breaks, and here they are broken on purpose.
-func init() { _ = mysql.SetLogger(&mysql.NopLogger{}) }
-
 func TestStore(t *testing.T) { storetest.Run(t, server.Harness) }
 
 // Behind a decorator.
@@ -44,6 +39,8 @@ func TestStoreSettings(t *testing.T) {
 		"sql_mode=%27%27", "collation=utf8mb4_general_ci", "tx_isolation=%27SERIALIZABLE%27"))
 }
 
-func TestServer(t *testing.T) { server.Run(t) }
+func TestDatabase(t *testing.T) { server.Run(t) }
+
+func TestServer(t *testing.T) { server.RunRemote(t) }
 
 func TestPlans(t *testing.T) { server.Plans(t, 22) }

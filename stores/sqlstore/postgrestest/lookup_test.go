@@ -14,6 +14,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // A write for which no connection could be made, since the server's name leads nowhere, has surely not happened.
@@ -35,20 +36,9 @@ func TestNameLeadsNowhere(t *testing.T) {
 	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	epoch, err := nguard.NewEpoch()
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now().UTC()
-	c, err := store.Create(t.Context(), &nguard.Record{
-		Owner: "ada", Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now, Expires: now.Add(time.Hour),
-		Stamp: epoch, User: nguard.User{ID: "ada"},
-	}, nguard.Cap{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := storetest.Login(t, store, "ada")
 	touch := func(after time.Duration) error {
-		_, err := store.Touch(t.Context(), c.Found, now.Add(after))
+		_, err := store.Touch(t.Context(), c.Found, c.LastSeen.Add(after))
 		return err
 	}
 	if err := touch(time.Minute); err != nil {

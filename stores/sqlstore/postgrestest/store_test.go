@@ -40,6 +40,10 @@ func TestStoreSerializable(t *testing.T) {
 	storetest.Run(t, server.With("default_transaction_isolation=serializable", "default_query_exec_mode=simple_protocol"))
 }
 
-func TestServer(t *testing.T) { server.Run(t) }
+func TestDatabase(t *testing.T) { server.Run(t) }
+
+func TestServer(t *testing.T) { server.RunRemote(t) }
+
+func TestMigrateFails(t *testing.T) { server.MigrateFails(t) }
 
 func TestPlans(t *testing.T) { server.Plans(t, 20) }

@@ -8,16 +8,17 @@ import (
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // filled returns a store with n sessions of as many users, and the sessions.
 func (s Server) filled(b *testing.B, n int) (*sqlstore.Store, []nguard.Created) {
 	b.Helper()
-	store := s.migrated(b, s.Open(b).Open(b))
+	store := s.Migrated(b, s.Open(b).Open(b))
 	list := make([]nguard.Created, n)
 	err := store.Tx(context.Background(), func(ctx context.Context) (err error) {
 		for i := range list {
-			list[i], err = store.Create(ctx, stamped(fmt.Sprintf("user%06d", i), nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{})
+			list[i], err = store.Create(ctx, storetest.Stamped(fmt.Sprintf("user%06d", i), nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{})
 			if err != nil {
 				return err
 			}
@@ -59,62 +60,41 @@ func (s Server) BenchmarkLoad(b *testing.B) {
 		selectRow(i)
 		load(i)
 	}
-	b.Run("bare", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := range b.N {
-			selectRow(i)
-		}
-	})
-	b.Run("nguard", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := range b.N {
-			load(i)
-		}
-	})
-	b.Run("ratio", func(b *testing.B) {
-		b.ReportMetric(turns(b, selectRow, load), "x-bare")
-	})
+	storetest.Compare(b, selectRow, load)
 }
 
-// BenchmarkRevoke compares the end of all sessions of a user who has 10 000 with that of one who has one.
+// BenchmarkRevoke is that of storetest.
 func (s Server) BenchmarkRevoke(b *testing.B) {
-	ctx := context.Background()
-	store := s.migrated(b, s.Open(b).Open(b))
-	err := store.Tx(ctx, func(ctx context.Context) error {
-		for i := range 10_001 {
-			owner := "many"
-			if i == 0 {
-				owner = "one"
-			}
-			if _, err := store.Create(ctx, stamped(owner, nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	revoke := func(owner string) func(int) {
-		return func(int) {
-			if _, err := store.Bump(ctx, owner, nguard.BumpRevoke); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	b.ReportMetric(turns(b, revoke("one"), revoke("many")), "x-one")
+	storetest.BenchmarkRevoke(b, s.Migrated(b, s.Open(b).Open(b)))
 }
 
-// turns runs two things by turns, and returns how much longer the second takes.
-func turns(b *testing.B, first, second func(i int)) float64 {
-	var spent [2]time.Duration
+// BenchmarkWrite is that of storetest, in a table of 10 000 sessions.
+func (s Server) BenchmarkWrite(b *testing.B) {
+	store, _ := s.filled(b, 10_000)
+	storetest.BenchmarkWrite(b, store)
+}
+
+// BenchmarkSweep removes 1000 sessions from a table of 10 000.
+func (s Server) BenchmarkSweep(b *testing.B) {
+	ctx := context.Background()
+	store, list := s.filled(b, 10_000)
+	c, now := list[4], time.Now().UTC()
 	for i := range b.N {
-		start := time.Now()
-		first(i)
-		middle := time.Now()
-		second(i)
-		spent[0] += middle.Sub(start)
-		spent[1] += time.Since(middle)
+		b.StopTimer()
+		at := now.Add(time.Duration(i+1) * 1000 * time.Hour)
+		store.Tx(ctx, func(ctx context.Context) error {
+			r := *c.Record
+			r.ID, r.Expires = "", at
+			for range 1000 {
+				if _, err := store.Create(ctx, &r, nguard.Cap{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			return nil
+		})
+		b.StartTimer()
+		if n, err := store.Sweep(ctx, at, 1000); err != nil || n != 1000 {
+			b.Fatal(n, err)
+		}
 	}
-	return float64(spent[1]) / float64(spent[0])
 }

@@ -11,6 +11,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // Of two transactions that wait for each other, the server ends one. The store runs it again, and both are
@@ -18,9 +19,9 @@ import (
 func deadlock(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	store := s.migrated(t, s.Open(t).Open(t))
-	login(t, store, "ada")
-	login(t, store, "eve")
+	store := s.Migrated(t, s.Open(t).Open(t))
+	storetest.Login(t, store, "ada")
+	storetest.Login(t, store, "eve")
 	var (
 		wg, both sync.WaitGroup
 		runs     atomic.Int32
@@ -64,7 +65,7 @@ func lockWait(t *testing.T, s Server) {
 	ctx := context.Background()
 	place := s.Open(t)
 	db := place.Open(t)
-	c := login(t, s.migrated(t, db), "ada")
+	c := storetest.Login(t, s.Migrated(t, db), "ada")
 	impatient := servicetest.OpenSQL(t, place.Driver, add(place.DSN(), s.Impatient))
 	store := sqlstore.New(impatient, s.Dialect)
 
@@ -108,18 +109,18 @@ func alter(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
-	c := login(t, store, "ada")
+	store := s.Migrated(t, db)
+	c := storetest.Login(t, store, "ada")
 	f := c.Found
 	for _, change := range []string{
-		`ALTER TABLE nguard_sessions ADD COLUMN note VARCHAR(10)`,
-		`ALTER TABLE nguard_epochs ADD COLUMN note VARCHAR(10)`,
+		`ALTER TABLE nguard_sessions ADD COLUMN note TEXT`,
+		`ALTER TABLE nguard_epochs ADD COLUMN note TEXT`,
 		`ALTER TABLE nguard_sessions DROP COLUMN note`,
 	} {
 		if _, err := db.Exec(change); err != nil {
 			t.Fatal(err)
 		}
-		_, err := store.Replace(ctx, f, next(f), false)
+		_, err := store.Replace(ctx, f, storetest.Next(f), false)
 		if err != nil {
 			t.Fatalf("%s: %v", change, err)
 		}
@@ -129,6 +130,6 @@ func alter(t *testing.T, s Server) {
 		if _, err = store.Bump(ctx, "ada", nguard.BumpChange); err != nil {
 			t.Fatalf("%s: %v", change, err)
 		}
-		login(t, store, "ada")
+		storetest.Login(t, store, "ada")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/servicetest"
 	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // Several processes may start, and migrate, at once.
@@ -38,7 +39,7 @@ func migrateAtOnce(t *testing.T, s Server) {
 		if err := errors.Join(errs...); err != nil {
 			t.Fatal(err)
 		}
-		c := login(t, stores[0], "ada")
+		c := storetest.Login(t, stores[0], "ada")
 		if err := stores[1].Migrate(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +52,7 @@ func migrateAtOnce(t *testing.T, s Server) {
 // A process of an older version starts against tables of a newer one (rolling deploy).
 func migrateLater(t *testing.T, s Server) {
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	if _, err := db.Exec(`INSERT INTO nguard_session_migrations VALUES (9999, 'later')`); err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +61,37 @@ func migrateLater(t *testing.T, s Server) {
 	}
 }
 
+// MigrateFails checks that a migration which cannot be done leaves nothing half done, and is not noted as done. It is
+// for databases where that holds: MySQL commits each statement about tables.
+func (s Server) MigrateFails(t *testing.T) {
+	db := s.Open(t).Open(t)
+	if _, err := db.Exec(`CREATE TABLE nguard_epochs (x INT)`); err != nil {
+		t.Fatal(err)
+	}
+	store := sqlstore.New(db, s.Dialect)
+	if err := store.Migrate(t.Context()); !errors.Is(err, nguard.ErrUnavailable) || !strings.Contains(err.Error(), "0001_") {
+		t.Fatalf("got %v, want an error that names the file", err)
+	}
+	if _, err := db.Exec(`DROP TABLE nguard_epochs`); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Login(t, s.Migrated(t, db), "ada")
+}
+
+// Without the tables nothing is there, which is an outage; whoever calls Migrate gets over it.
+func migrateNot(t *testing.T, s Server) {
+	c := storetest.Login(t, s.Migrated(t, s.Open(t).Open(t)), "ada")
+	db := s.Open(t).Open(t)
+	unavailable(t, every(t.Context(), sqlstore.New(db, s.Dialect), c))
+	storetest.Login(t, s.Migrated(t, db), "ada")
+}
+
 // A migration that ends in the middle is finished by the next start.
 func migrateCut(t *testing.T, s Server) {
 	for i := range 10 {
 		place := s.Open(t)
 		p := servicetest.NewProxy(t, place.Addr)
-		db := servicetest.OpenSQL(t, place.Driver, place.Via(p.Addr))
+		db := place.Through(p).Open(t)
 		if err := db.Ping(); err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +110,7 @@ func migrateCut(t *testing.T, s Server) {
 		if err := <-done; err != nil && !errors.Is(err, nguard.ErrUnavailable) {
 			t.Fatal(err)
 		}
-		login(t, s.migrated(t, place.Open(t)), "ada")
+		storetest.Login(t, s.Migrated(t, place.Open(t)), "ada")
 	}
 }
 
@@ -107,7 +133,7 @@ func migrateSchema(t *testing.T, s Server) {
 		}
 	}
 	store := sqlstore.New(db, s.Dialect)
-	if _, err := store.Load(context.Background(), login(t, store, "ada").Live); err != nil {
+	if _, err := store.Load(context.Background(), storetest.Login(t, store, "ada").Live); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,11 +2,13 @@ package servertest
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // million is how many sessions and epochs the plans are made for.
@@ -17,8 +19,8 @@ const million = 1_000_000
 func (s Server) Plans(t *testing.T, statements int) {
 	ctx := context.Background()
 	place := s.Open(t)
-	db, heard := listen(t, place)
-	store := s.migrated(t, db)
+	db, heard := place.Listen(t)
+	store := s.Migrated(t, db)
 	now := time.Now()
 	begin := time.Now()
 	s.fill(t, db, million, now.Add(time.Hour))
@@ -30,8 +32,8 @@ func (s Server) Plans(t *testing.T, statements int) {
 	t.Logf("%d rows took %v", million, time.Since(begin))
 
 	// Each statement is run, so that the arguments are those that it is run with.
-	c := login(t, store, "ada")
-	old, err := store.Create(ctx, record(t, store, "ada"), nguard.Cap{Max: 2, EvictOldest: true, Replace: c.ID, Version: 1, Now: now})
+	c := storetest.Login(t, store, "ada")
+	old, err := store.Create(ctx, storetest.Record(t, store, "ada"), nguard.Cap{Max: 2, EvictOldest: true, Replace: c.ID, Version: 1, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,8 +44,8 @@ func (s Server) Plans(t *testing.T, statements int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = store.Replace(ctx, f, next(f), true)
-	_, _ = store.Replace(ctx, f, next(f), true) // which asks why it failed
+	_, _ = store.Replace(ctx, f, storetest.Next(f), true)
+	_, _ = store.Replace(ctx, f, storetest.Next(f), true) // which asks why it failed
 	_, _ = store.Touch(ctx, f, now)
 	_, _ = store.List(ctx, "ada", "", 10)
 	err = store.Tx(ctx, func(ctx context.Context) error {
@@ -74,21 +76,20 @@ func (s Server) Plans(t *testing.T, statements int) {
 			t.Fatalf("the test would not see that this reads a table from end to end: %s", bad)
 		}
 	}
-	for text := range heard.run {
-		if strings.Contains(text, "nguard_session_migrations") {
-			delete(heard.run, text)
-		}
-	}
-	for text, args := range heard.run {
+	ran := heard.Ran()
+	maps.DeleteFunc(ran, func(text string, args []any) bool {
+		return len(args) == 0 || strings.Contains(text, "nguard_session_migrations") // those of Migrate and of the test
+	})
+	for text, args := range ran {
 		for _, scan := range s.Explain(t, plain, text, args) {
 			t.Errorf("%s\n\tof %s", scan, text)
 		}
 	}
-	if len(heard.run) != statements {
-		for text := range heard.run {
+	if len(ran) != statements {
+		for text := range ran {
 			t.Log(text)
 		}
-		t.Errorf("%d statements were run, want %d: the test has to run them all", len(heard.run), statements)
+		t.Errorf("%d statements were run, want %d: the test has to run them all", len(ran), statements)
 	}
 
 	// As many as there are, in a sweep that finds a good part of them dead.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
-	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // levels are what a program may begin its transactions with.
@@ -23,12 +23,12 @@ var levels = []sql.IsolationLevel{
 func programsTransaction(t *testing.T, s Server) {
 	ctx := context.Background()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	if _, err := db.Exec(`CREATE TABLE users (id VARCHAR(20) PRIMARY KEY)`); err != nil {
 		t.Fatal(err)
 	}
 	for _, level := range levels {
-		c := login(t, store, "ada")
+		c := storetest.Login(t, store, "ada")
 		for _, commit := range []bool{false, true} {
 			tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 			if err != nil {
@@ -69,12 +69,28 @@ func programsTransaction(t *testing.T, s Server) {
 	}
 }
 
+// A transaction on another handle is none of the store's business.
+func othersTransaction(t *testing.T, s Server) {
+	store := s.Migrated(t, s.Open(t).Open(t))
+	other := s.Open(t).Open(t)
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	c, err := store.Create(nguard.WithTx(t.Context(), other, tx), storetest.Record(t, store, "ada"), nguard.Cap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unchanged(t, store, c)
+}
+
 // What the snapshot of a joined transaction still shows, and others have ended since, is never written to, and
 // never serves as the ground for a login.
 func oldSnapshot(t *testing.T, s Server) {
 	ctx := context.Background()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	ended := func(err error) bool {
 		return errors.Is(err, nguard.ErrNoSession) || errors.Is(err, nguard.ErrConflict) || errors.Is(err, nguard.ErrUnavailable)
 	}
@@ -85,7 +101,7 @@ func oldSnapshot(t *testing.T, s Server) {
 				return err
 			},
 			"replace": func(ctx context.Context, c nguard.Created, _ *nguard.Record) error {
-				_, err := store.Replace(ctx, c.Found, next(c.Found), false)
+				_, err := store.Replace(ctx, c.Found, storetest.Next(c.Found), false)
 				return err
 			},
 			"load": func(ctx context.Context, c nguard.Created, _ *nguard.Record) error {
@@ -104,13 +120,13 @@ func oldSnapshot(t *testing.T, s Server) {
 				if err != nil {
 					return err
 				}
-				_, err = store.Create(ctx, stamped(c.Owner, e), nguard.Cap{Replace: c.ID, Version: 1})
+				_, err = store.Create(ctx, storetest.Stamped(c.Owner, e), nguard.Cap{Replace: c.ID, Version: 1})
 				return err
 			},
 		} {
 			t.Run(fmt.Sprint(level, " ", what), func(t *testing.T) {
-				c := login(t, store, "ada")
-				r := record(t, store, "ada")
+				c := storetest.Login(t, store, "ada")
+				r := storetest.Record(t, store, "ada")
 				tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 				if err != nil {
 					t.Fatal(err)
@@ -145,7 +161,7 @@ func capInPrograms(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	for _, level := range levels {
 		owner := "ada " + level.String()
 		once := func() error {
@@ -159,7 +175,7 @@ func capInPrograms(t *testing.T, s Server) {
 			if err != nil {
 				return err
 			}
-			if _, err := store.Create(in, stamped(owner, e), nguard.Cap{Max: 3, EvictOldest: true, Now: time.Now()}); err != nil {
+			if _, err := store.Create(in, storetest.Stamped(owner, e), nguard.Cap{Max: 3, EvictOldest: true, Now: time.Now()}); err != nil {
 				return err
 			}
 			return tx.Commit()
@@ -183,53 +199,12 @@ func capInPrograms(t *testing.T, s Server) {
 	}
 }
 
-// A pool of one connection never waits for a second: not when the first statements that a store runs
-// run inside a transaction, nor later.
-func poolOfOne(t *testing.T, s Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	db := s.Open(t).Open(t)
-	db.SetMaxOpenConns(1)
-	r := record(t, s.migrated(t, db), "ada")
-	store := sqlstore.New(db, s.Dialect)
-	for range 2 {
-		err := store.Tx(ctx, func(ctx context.Context) error {
-			c, err := store.Create(ctx, r, nguard.Cap{Max: 1, EvictOldest: true, Now: time.Now()})
-			if err != nil {
-				return err
-			}
-			f, err := store.Load(ctx, c.Live)
-			if err != nil {
-				return err
-			}
-			if _, err = store.Replace(ctx, f, next(f), true); err != nil {
-				return err
-			}
-			if _, err = store.Bump(ctx, "ada", nguard.BumpChange); err != nil {
-				return err
-			}
-			list, err := store.List(ctx, "ada", "", 10)
-			if err == nil && len(list) != 1 {
-				t.Errorf("got %d sessions", len(list))
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := store.Sweep(ctx, time.Now().Add(48*time.Hour), 10); err != nil {
-			t.Fatal(err)
-		}
-		r = record(t, store, "ada")
-	}
-}
-
 // An ID that is taken is a conflict, and a transaction of the program's goes on after it.
 func taken(t *testing.T, s Server) {
 	ctx := context.Background()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
-	c := login(t, store, "ada")
+	store := s.Migrated(t, db)
+	c := storetest.Login(t, store, "ada")
 	row := nguard.Row{Record: c.Record, Mark: nguard.Mark{Cur: make([]byte, 26), LastSeen: c.LastSeen, Expires: c.Expires}}
 	tx, err := db.Begin()
 	if err != nil {
@@ -247,13 +222,18 @@ func taken(t *testing.T, s Server) {
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	row.Record = next(c.Found)
-	row.Record.Owner = strings.Repeat("x", 256)
-	if _, err := store.Backend().Insert(ctx, row, nguard.Cap{}); !errors.Is(err, nguard.ErrMalformed) {
-		t.Fatalf("got %v for an owner that is too long, want ErrMalformed", err)
-	}
-	if _, err := store.Bump(ctx, row.Record.Owner, nguard.BumpChange); !errors.Is(err, nguard.ErrMalformed) {
-		t.Fatalf("got %v for an owner that is too long, want ErrMalformed", err)
-	}
 	unchanged(t, store, c)
+}
+
+// A name that the column cannot hold is the caller's mistake, and no outage.
+func longOwner(t *testing.T, s Server) {
+	store := s.Migrated(t, s.Open(t).Open(t))
+	owner := strings.Repeat("x", 256)
+	_, created := store.Create(t.Context(), storetest.Stamped(owner, nguard.Epoch{Change: 1, Revoke: 2}), nguard.Cap{})
+	_, bumped := store.Bump(t.Context(), owner, nguard.BumpChange)
+	for _, err := range []error{created, bumped} {
+		if !errors.Is(err, nguard.ErrMalformed) {
+			t.Errorf("got %v for an owner that is too long, want ErrMalformed", err)
+		}
+	}
 }

@@ -3,8 +3,8 @@ package servertest
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
-	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/servicetest"
@@ -12,7 +12,7 @@ import (
 	"github.com/nguard-go/nguard/stores/storetest"
 )
 
-// Server is a kind of server, and the words that differ between them.
+// Server is a kind of database, and the words that differ between them.
 type Server struct {
 	// Dialect is what is tested.
 	Dialect *sqlstore.Dialect
@@ -41,38 +41,56 @@ type Server struct {
 	Tables, Columns string
 }
 
-// Run runs everything that does not come from the suite for stores.
+// check is what a database is held to.
+type check struct {
+	name string
+	run  func(t *testing.T, s Server)
+}
+
+// Run runs what does not come from the suite for stores and holds on every database.
 func (s Server) Run(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		run  func(t *testing.T, s Server)
-	}{
+	s.run(t, []check{
 		{"migrate/at once", migrateAtOnce},
 		{"migrate/later", migrateLater},
-		{"migrate/cut", migrateCut},
+		{"migrate/not", migrateNot},
 		{"migrate/schema", migrateSchema},
 		{"program/transaction", programsTransaction},
+		{"program/another handle", othersTransaction},
+		{"program/taken", taken},
+		{"pool/one", func(t *testing.T, s Server) { s.PoolOfOne(t) }},
+		{"pool/closed", closed},
+		{"pool/waiting", waiting},
+		{"pool/contexts", contexts},
+		{"alter", alter},
+		{"sweep/login", sweepAndLogin},
+		{"corrupt/record", corrupt},
+		{"corrupt/epoch", epochMissing},
+	})
+}
+
+// RunRemote runs what is about a server that several processes write to at once, and about the way to it.
+func (s Server) RunRemote(t *testing.T) {
+	s.run(t, []check{
+		{"migrate/cut", migrateCut},
 		{"program/old snapshot", oldSnapshot},
 		{"program/cap", capInPrograms},
-		{"program/pool of one", poolOfOne},
-		{"program/taken", taken},
+		{"program/long owner", longOwner},
 		{"busy/deadlock", deadlock},
 		{"busy/lock wait", lockWait},
-		{"busy/alter", alter},
 		{"sweep/locked", sweepPasses},
-		{"sweep/login", sweepAndLogin},
-		{"corrupt", corrupt},
 		{"trouble/cut", cut},
 		{"trouble/refuse", refuse},
 		{"trouble/hang", hang},
 		{"trouble/hang at the end", hangAtEnd},
-		{"trouble/waiting", waiting},
 		{"trouble/slow", slow},
 		{"trouble/read only", readOnly},
 		{"trouble/outcome", outcome},
 		{"trouble/killed", killed},
-		{"contexts", contexts},
-	} {
+	})
+}
+
+func (s Server) run(t *testing.T, checks []check) {
+	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
 	}
 }
@@ -91,15 +109,33 @@ func (s Server) With(settings ...string) func(t *testing.T) storetest.Harness {
 		open := func(t *testing.T) *sql.DB { return servicetest.OpenSQL(t, place.Driver, dsn) }
 		db := open(t)
 		return storetest.Harness{
-			Store: s.migrated(t, db),
-			Peer:  func(t *testing.T) nguard.Store { return s.migrated(t, open(t)) },
+			Store: s.Migrated(t, db),
+			Peer:  func(t *testing.T) nguard.Store { return s.Migrated(t, open(t)) },
 			Dump:  func(t *testing.T) [][]byte { return s.dump(t, db) },
 		}
 	}
 }
 
-// migrated returns a store on a handle, with its tables.
-func (s Server) migrated(t testing.TB, db *sql.DB) *sqlstore.Store {
+// through opens a store behind a proxy, and one on the same data beside it.
+func (s Server) through(t *testing.T) (p *servicetest.Proxy, db *sql.DB, store, direct *sqlstore.Store) {
+	t.Helper()
+	place := s.Open(t)
+	direct = s.Migrated(t, place.Open(t))
+	p = servicetest.NewProxy(t, place.Addr)
+	db = place.Through(p).Open(t)
+	return p, db, sqlstore.New(db, s.Dialect), direct
+}
+
+// add adds a setting to a data source.
+func add(dsn, setting string) string {
+	if strings.Contains(dsn, "?") {
+		return dsn + "&" + setting
+	}
+	return dsn + "?" + setting
+}
+
+// Migrated returns a store on a handle, with its tables.
+func (s Server) Migrated(t testing.TB, db *sql.DB) *sqlstore.Store {
 	t.Helper()
 	store := sqlstore.New(db, s.Dialect)
 	if err := store.Migrate(context.Background()); err != nil {
@@ -138,44 +174,4 @@ func all(t testing.TB, db *sql.DB, query string, args ...any) (list [][]byte) {
 		t.Fatal(err)
 	}
 	return list
-}
-
-// record returns a record of a session that begins now.
-func record(t testing.TB, s *sqlstore.Store, owner string) *nguard.Record {
-	t.Helper()
-	e, err := s.Epoch(context.Background(), owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stamped(owner, e)
-}
-
-func stamped(owner string, e nguard.Epoch) *nguard.Record {
-	now := time.Now().UTC()
-	return &nguard.Record{
-		Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now,
-		Expires: now.Add(24 * time.Hour), Idle: time.Hour,
-		Stamp: nguard.Epoch{Change: e.Change, Revoke: e.Revoke},
-		User: nguard.User{ID: owner, Name: "Ada Lovelace", Email: "ada@example.com", Role: "user",
-			Data: map[string]any{"theme": "dark", "language": "en"}},
-		Data:   map[string]any{"visits": int64(7)},
-		Device: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", IP: "192.0.2.1",
-		Methods: []string{"password"}, Level: 1,
-	}
-}
-
-func login(t testing.TB, s *sqlstore.Store, owner string) nguard.Created {
-	t.Helper()
-	c, err := s.Create(context.Background(), record(t, s, owner), nguard.Cap{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// next is the next version of what was found.
-func next(f nguard.Found) *nguard.Record {
-	r := *f.Record
-	r.Version++
-	return &r
 }

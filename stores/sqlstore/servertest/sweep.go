@@ -10,6 +10,7 @@ import (
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // fill stores n sessions, the one of number i of the user i, that end at first + i nanoseconds.
@@ -35,7 +36,7 @@ func sweepPasses(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	const rows = 10_000
 	s.fill(t, db, rows, time.Now().Add(-time.Hour))
 
@@ -61,11 +62,11 @@ func sweepPasses(t *testing.T, s Server) {
 	)
 	for i := range 4 {
 		owner := fmt.Sprint("live", i)
-		c := login(t, store, owner)
+		c := storetest.Login(t, store, owner)
 		wg.Go(func() {
 			f := c.Found
 			for n := 0; n < 10 || !swept.Load(); n++ {
-				if _, err := store.Create(ctx, stamped(owner, c.Stamp), gap(2)); err != nil {
+				if _, err := store.Create(ctx, storetest.Stamped(owner, c.Stamp), gap(2)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -107,7 +108,7 @@ func sweepAndLogin(t *testing.T, s Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	db := s.Open(t).Open(t)
-	store := s.migrated(t, db)
+	store := s.Migrated(t, db)
 	for round := range 40 {
 		// The sweep's time is one at which every epoch was idle before the logins, and none is after them.
 		at := time.Now().Add(48 * time.Hour)
@@ -118,8 +119,8 @@ func sweepAndLogin(t *testing.T, s Server) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			records[i] = stamped(owner, e)
-			records[i].Expires, records[i].Idle = at.Add(time.Hour), 0
+			records[i] = storetest.Stamped(owner, e)
+			records[i].Expires = at.Add(time.Hour)
 		}
 		var wg sync.WaitGroup
 		start := make(chan struct{})

@@ -1,96 +1,52 @@
 package sqlitetest
 
 import (
-	"context"
-	"database/sql"
-	"fmt"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"testing"
 
-	nguard "github.com/nguard-go/nguard/core"
-	"github.com/nguard-go/nguard/stores/sqlstore"
-	"github.com/nguard-go/nguard/stores/storetest"
 	_ "modernc.org/sqlite"
+
+	"github.com/nguard-go/nguard/stores/servicetest"
+	"github.com/nguard-go/nguard/stores/sqlstore"
+	"github.com/nguard-go/nguard/stores/sqlstore/servertest"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // advised is what the package comment of sqlstore advises.
 const advised = "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(1000)"
 
-// handle opens a database as a process would: a handle of its own.
-func handle(t testing.TB, path, settings string) *sql.DB {
-	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.SetMaxOpenConns(8)
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+// file is a database with the settings that are advised.
+func file(t testing.TB) servicetest.Database { return servicetest.SQLite(t, advised) }
+
+var server = servertest.Server{
+	Dialect: sqlstore.SQLite,
+	Open:    file,
+	Bind:    func(int) string { return "?" },
+	Bytes:   func(b []byte) string { return `x'` + hex.EncodeToString(b) + `'` },
+	Tables:  `SELECT name FROM sqlite_schema WHERE type = 'table'`,
+	Columns: `SELECT name FROM pragma_table_info(?)`,
 }
 
-// migrated returns a store on a database whose tables are there.
-func migrated(t testing.TB, db *sql.DB) *sqlstore.Store {
-	t.Helper()
-	s := sqlstore.New(db, sqlstore.SQLite)
-	if err := s.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+// with is the server with other settings.
+func with(settings string) servertest.Server {
+	s := server
+	s.Open = func(t testing.TB) servicetest.Database { return servicetest.SQLite(t, settings) }
 	return s
 }
 
-func file(t testing.TB) string { return filepath.Join(t.TempDir(), "test.db") }
-
-// harness is the suite's, with one handle for the store and another for its peer.
+// harness is the suite's, with the bytes of the files in what is dumped.
 func harness(settings string) func(t *testing.T) storetest.Harness {
 	return func(t *testing.T) storetest.Harness {
-		path := file(t)
-		db := handle(t, path, settings)
-		return storetest.Harness{
-			Store: migrated(t, db),
-			Peer: func(t *testing.T) nguard.Store {
-				return migrated(t, handle(t, path, settings))
-			},
-			Dump: func(t *testing.T) [][]byte { return append(columns(t, db), files(t, path)...) },
-		}
+		place := servicetest.SQLite(t, settings)
+		s := server
+		s.Open = func(testing.TB) servicetest.Database { return place }
+		h := s.Harness(t)
+		columns := h.Dump
+		h.Dump = func(t *testing.T) [][]byte { return append(columns(t), files(t, place.Addr)...) }
+		return h
 	}
-}
-
-// columns returns every value of every table.
-func columns(t *testing.T, db *sql.DB) (values [][]byte) {
-	t.Helper()
-	for _, table := range texts(t, db, `SELECT name FROM sqlite_schema WHERE type = 'table'`) {
-		for _, column := range texts(t, db, `SELECT name FROM pragma_table_info('`+table+`')`) {
-			for _, v := range texts(t, db, `SELECT cast("`+column+`" AS TEXT) FROM "`+table+`"`) {
-				values = append(values, []byte(v))
-			}
-		}
-	}
-	return values
-}
-
-func texts(t *testing.T, db *sql.DB, query string) (list []string) {
-	t.Helper()
-	rs, err := db.Query(query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rs.Close()
-	for rs.Next() {
-		var s sql.NullString
-		if err := rs.Scan(&s); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, s.String)
-	}
-	if err := rs.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return list
 }
 
 // files returns the bytes of the database and what lies beside it.
@@ -98,7 +54,7 @@ func files(t *testing.T, path string) (list [][]byte) {
 	t.Helper()
 	names, err := filepath.Glob(path + "*")
 	if err != nil || len(names) == 0 {
-		t.Fatal(fmt.Errorf("no database: %w", err))
+		t.Fatalf("no database: %v", err)
 	}
 	for _, name := range names {
 		b, err := os.ReadFile(name)

@@ -8,25 +8,26 @@ import (
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
+	"github.com/nguard-go/nguard/stores/storetest"
 )
 
 // Whatever the number of rows, a statement touches those that it is about: an index leads to each.
 func TestNoStatementScans(t *testing.T) {
 	ctx := context.Background()
-	path := file(t)
-	db, w := wrap(t, path, advised)
-	s := migrated(t, db)
+	place := file(t)
+	db, w := place.Listen(t)
+	s := server.Migrated(t, db)
 	now := time.Now()
 	create := func(c nguard.Cap) nguard.Created {
 		c.Now = now
-		created, err := s.Create(ctx, record(t, s, "ada", now), c)
+		created, err := s.Create(ctx, storetest.Record(t, s, "ada"), c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return created
 	}
 	old := create(nguard.Cap{})
-	c := create(nguard.Cap{Max: 2, EvictOldest: true, Replace: old.ID})
+	c := create(nguard.Cap{Max: 2, EvictOldest: true, Replace: old.ID, Version: 1})
 	if _, err := s.Bump(ctx, "ada", nguard.BumpOpen); err != nil {
 		t.Fatal(err)
 	}
@@ -34,19 +35,19 @@ func TestNoStatementScans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Replace(ctx, f, next(f), true)
-	s.Replace(ctx, f, next(f), true) // which asks why it failed
+	s.Replace(ctx, f, storetest.Next(f), true)
+	s.Replace(ctx, f, storetest.Next(f), true) // which asks why it failed
 	s.Touch(ctx, f, now)
 	s.Find(ctx, "ada", c.ID)
 	s.List(ctx, "ada", "", 10)
 	s.Delete(ctx, "ada", c.ID)
 	s.Tx(ctx, func(ctx context.Context) error { return s.Delete(ctx, "ada", c.ID) })
-	s.Sweep(ctx, now, 10)
+	s.Sweep(ctx, now.Add(nguard.StaleOpen+time.Hour), 10) // when the change is stale
 
-	plain := handle(t, path, advised)
+	plain := place.Open(t)
 	statements := 0
-	for text := range w.seen {
-		if strings.HasPrefix(text, "CREATE") || strings.Contains(text, "_migrations") {
+	for text := range w.Ran() {
+		if strings.Contains(text, "CREATE ") || strings.Contains(text, "_migrations") {
 			continue
 		}
 		statements++

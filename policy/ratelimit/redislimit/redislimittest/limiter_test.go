@@ -23,13 +23,7 @@ import (
 
 func client(t testing.TB, addr string) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
+	return servicetest.RedisClient(t, &redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 }
 
 func limiter(t testing.TB, c redis.UniversalClient, rules ...ratelimit.Rule) *redislimit.Limiter {
@@ -401,13 +395,12 @@ func TestDown(t *testing.T) {
 			cancel()
 		}
 		p.Heal(t)
-		begin := time.Now()
-		servicetest.Until(t, "the limiter is back", func() bool {
+		took := servicetest.Until(t, "the limiter is back", func() bool {
 			_, err := l.Take(t.Context(), caller, 0)
 			return err == nil
 		})
-		if d := time.Since(begin); d > 2*time.Second {
-			t.Errorf("%s: the limiter came back %v after the server", name, d)
+		if took > 2*time.Second {
+			t.Errorf("%s: the limiter came back %v after the server", name, took)
 		}
 	}
 	if err := client(t, server.Addr).ScriptFlush(t.Context()).Err(); err != nil {

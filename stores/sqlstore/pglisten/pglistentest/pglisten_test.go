@@ -6,7 +6,6 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/servicetest"
@@ -48,41 +47,17 @@ func TestCut(t *testing.T) {
 	place := servicetest.Postgres(t)
 	db := place.Open(t)
 	s := heard(t, db, place.DSN())
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	for range 2 {
-		names, over := make(chan string, 100), make(chan error, 1)
-		go func() { over <- s.Watch(ctx, func(owner string) { names <- owner }) }()
-		wait(t, names, "")
-		if _, err := s.Unwrap().(nguard.Epochs).Bump(ctx, "ada", nguard.BumpChange); err != nil {
+		w := storetest.Watch(t, s)
+		if _, err := s.Unwrap().(nguard.Epochs).Bump(t.Context(), "ada", nguard.BumpChange); err != nil {
 			t.Fatal(err)
 		}
-		wait(t, names, "ada")
+		w.Told("ada")
 		if _, err := db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND datname = current_database() AND pid <> pg_backend_pid()`); err != nil {
 			t.Fatal(err)
 		}
-		select {
-		case err := <-over:
-			if !errors.Is(err, nguard.ErrUnavailable) {
-				t.Errorf("Watch ended with %v", err)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatal("Watch goes on without a connection")
-		}
-	}
-}
-
-func wait(t *testing.T, names <-chan string, want string) {
-	t.Helper()
-	late := time.After(10 * time.Second)
-	for {
-		select {
-		case name := <-names:
-			if name == want {
-				return
-			}
-		case <-late:
-			t.Fatalf("%q is not told of", want)
+		if err := w.Ended(); !errors.Is(err, nguard.ErrUnavailable) {
+			t.Errorf("Watch ended with %v", err)
 		}
 	}
 }
