@@ -100,8 +100,8 @@ const purgeStep = 1000
 
 // Purge deletes the records from before the given time and returns how many there were. It works in
 // steps of 1000, each a statement of its own, so that records are not kept waiting; after an error it
-// can be called again, whatever became of the last step. Who keeps an audit trail records that it was purged, and by whom: record an
-// event of your own after it.
+// can be called again, whatever became of the last step. Who keeps an audit trail records that it was
+// purged, and by whom: record an event of your own after it.
 func (s *SQL) Purge(ctx context.Context, before time.Time) (deleted int64, err error) {
 	if s.db == nil {
 		return 0, unavailable("sql", errNoSink)
