@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 )
 
 // cost is what the comparison is about, in nanoseconds.
@@ -65,6 +66,8 @@ func main() {
 		fmt.Printf("%-32s %8.0f ns %3d allocs\n", name, r.Extra["cpu-ns/op"], r.AllocsPerOp())
 	}
 	fmt.Printf("%-32s %8.0f bytes\n", "memory: a session of a million", bytesPerSession())
+	perPage, heard := openPages()
+	fmt.Printf("%-32s %8.0f bytes, all have heard of changes of everybody after %v\n", "events: a page of 8000", perPage, heard.Round(time.Millisecond))
 	if over > 0 {
 		os.Exit(1)
 	}
