@@ -117,7 +117,8 @@ type Found struct {
 // Created is what [Store.Create] returns.
 type Created struct {
 	Found
-	// Ended are the IDs of the sessions that ended because of the cap.
+	// Ended are the IDs of the sessions that ended because of the cap, all in the one step: who has found one
+	// of them gone finds none of them alive.
 	Ended []string
 }
 
@@ -264,7 +265,8 @@ type Lister interface {
 	// Find returns one session by owner and ID. Match is ByID and Live is empty. ErrNoSession.
 	Find(ctx context.Context, owner, id string) (Found, error)
 	// List returns at most n sessions of the user whose ID is above after, in the order of IDs, the
-	// dead ones included.
+	// dead ones included. It is of one moment: of a login that ends one session and begins another it shows
+	// both or neither.
 	List(ctx context.Context, owner, after string, n int) ([]Found, error)
 }
 

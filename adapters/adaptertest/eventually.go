@@ -8,13 +8,20 @@ import (
 // eventually waits for what takes its time, and no longer than that.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
+	if !soon(ok) {
+		t.Fatal("not within ten seconds: " + what)
+	}
+}
+
+// soon reports whether something is so within ten seconds.
+func soon(ok func() bool) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for range 2000 {
 		if ok() {
-			return
+			return true
 		}
 		<-tick.C
 	}
-	t.Fatal("not within ten seconds: " + what)
+	return false
 }

@@ -204,14 +204,6 @@ func outageByDeadline(t *testing.T, k *kit) {
 		f.mend()
 		user.client.CloseIdleConnections()
 		w.server.Close()
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for range 2500 {
-			if runtime.NumGoroutine() <= goroutines+20 {
-				return
-			}
-			<-tick.C
-		}
-		t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), goroutines)
+		eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= goroutines+20 })
 	}, func(c *nguard.Config) { c.Timeout = 150 * time.Millisecond })
 }

@@ -2,31 +2,27 @@ package adaptertest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
 )
 
 // await returns the first record that matches, waiting for the backlog if it must.
-func (w *world) await(what string, match func(nguard.Event) bool) nguard.Event {
+func (w *world) await(what string, match func(nguard.Event) bool) (found nguard.Event) {
 	w.t.Helper()
-	deadline := time.NewTimer(5 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		for _, e := range w.back.read() {
-			if match(e) {
-				return e
-			}
+	there := func() bool {
+		list := w.back.read()
+		i := slices.IndexFunc(list, match)
+		if i >= 0 {
+			found = list[i]
 		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			w.t.Fatalf("no audit record: %s; there are: %s", what, describe(w.back.read()))
-		}
+		return i >= 0
 	}
+	if !soon(there) {
+		w.t.Fatalf("no audit record: %s; there are: %s", what, describe(w.back.read()))
+	}
+	return found
 }
 
 // awaitEvent waits for a record by name and outcome.

@@ -76,7 +76,7 @@ func TestLate_InStream(t *testing.T) {
 		r, ctx := fiberguard.From(c), c.UserContext()
 		c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 			<-returned
-			said <- browsertest.Every(r, ctx, "eve")
+			said <- browsertest.Every(t, r, ctx, "eve")
 			fmt.Fprint(w, "streamed")
 		})
 		return nil

@@ -148,7 +148,7 @@ func TestLoginPage(t *testing.T) {
 func TestFrom_NotInstalled(t *testing.T) {
 	app := newApp()
 	app.Get("/", func(c *fiber.Ctx) error {
-		for name, err := range browsertest.Every(fiberguard.From(c), c.UserContext(), "bob") {
+		for name, err := range browsertest.Every(t, fiberguard.From(c), c.UserContext(), "bob") {
 			if !errors.Is(err, nguard.ErrNotInstalled) {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -122,7 +122,8 @@ func (c *keptConn) Close() error {
 	return c.Conn.Close()
 }
 
-// TestReaderLeaves: it is noticed by the third write after that: the first is answered by a reset, the second fails, beside the stream.
+// TestReaderLeaves: that a reader has left is noticed by the third write after it: the first is answered by a reset,
+// and the second fails beside the stream.
 func TestReaderLeaves(t *testing.T) {
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -136,8 +137,16 @@ func TestReaderLeaves(t *testing.T) {
 		_ = beat() // with which the head goes
 		<-left
 		_ = beat()
+		limit := time.After(10 * time.Second)
 		for err := error(nil); err == nil; _, err = server.Write(nil) { // until the reset has come
-			runtime.Gosched()
+			select {
+			case <-limit:
+				t.Error("no reset comes")
+				third <- nil
+				return
+			default:
+				runtime.Gosched()
+			}
 		}
 		_ = beat()
 		<-server.closed

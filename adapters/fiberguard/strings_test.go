@@ -142,15 +142,17 @@ func (l keepingLimiter) Take(_ context.Context, c nguard.Caller, _ int) (nguard.
 func TestStrings_AreCopied(t *testing.T) {
 	k, unsafe := &keeper{}, &keeper{}
 	sink := make(browsertest.Events, 10000)
+	note := &nguard.Field[string]{Name: "note", Write: policy.Self} // of the session itself, as theme is not
 	keepSession := func(what string, s *nguard.Session) {
 		k.all(what, struct {
 			ID, User, Device, IP string
 			Data                 any
 		}{s.ID(), s.UserID(), s.Device(), s.IP(), s.User()})
 		k.text(what+" theme", browsertest.Theme.Get(s))
+		k.text(what+" note", note.Get(s))
 	}
 	g := browsertest.NewGuard(t, sink.Option, func(c *nguard.Config) {
-		c.Fields = append(c.Fields, &nguard.Field[string]{Name: "user.name", Write: policy.Self, Scope: nguard.InUser})
+		c.Fields = append(c.Fields, note, &nguard.Field[string]{Name: "user.name", Write: policy.Self, Scope: nguard.InUser})
 		c.Store = keepingStore{memstore.New(), k}
 		c.Users = keepingUsers{guardtest.NewUsers(nguard.User{ID: "ann", Role: "admin"}, nguard.User{ID: "bob", Role: "admin"}), k}
 		c.Limits = nguard.Limits{Login: keepingLimiter{k}, Update: keepingLimiter{k}, Read: keepingLimiter{k}}
@@ -203,7 +205,7 @@ func TestStrings_AreCopied(t *testing.T) {
 		me := lines("Cookie: " + cookie)
 		k.text("token", strings.TrimPrefix(cookie, g.CookieName()+"="))
 		w.Do("GET", "/page/"+x, "", me...).Expect(200)
-		w.Do("POST", "/api/auth/update", `{"theme":"`+x+`"}`, me...).Expect(200)
+		w.Do("POST", "/api/auth/update", `{"theme":"`+x+`","note":"note-`+x+`"}`, me...).Expect(200)
 		w.Do("POST", "/api/auth/profile", `{"name":"name-`+x+`"}`, me...).Expect(200)
 		w.Do("POST", "/api/auth/update-role", `{"userId":"`+other+`","newRole":"admin"}`, me...).Expect(200)
 		w.Do("DELETE", "/api/auth/users/"+other+"/sessions", "", me...).Expect(200)
@@ -220,7 +222,7 @@ func TestStrings_AreCopied(t *testing.T) {
 		e := <-sink
 		k.all("event "+e.Name, e)
 	}
-	for _, text := range []string{"192.0.2.100", "agent-100", "request-100", "name-100", "/page/100", "GET /api/auth/100"} {
+	for _, text := range []string{"192.0.2.100", "agent-100", "request-100", "name-100", "note-100", "/page/100", "GET /api/auth/100"} {
 		if !k.has(text) {
 			t.Errorf("the test has not kept %q", text)
 		}

@@ -48,7 +48,7 @@ func TestLate_AfterTheFirstByte(t *testing.T) {
 			app := gin.New()
 			app.POST("/", ginguard.Sessions(g), func(c *gin.Context) {
 				start(c)
-				said <- browsertest.Every(ginguard.From(c), c.Request.Context(), "eve")
+				said <- browsertest.Every(t, ginguard.From(c), c.Request.Context(), "eve")
 			})
 			c := browsertest.Serve(t, app).SignIn(g, "bob")
 			if a := c.Do("POST", "/", ""); len(a.Names()) != 0 {

@@ -166,7 +166,7 @@ func TestLoginPage(t *testing.T) {
 func TestFrom_NotInstalled(t *testing.T) {
 	app := gin.New()
 	app.GET("/", func(c *gin.Context) {
-		for name, err := range browsertest.Every(ginguard.From(c), c.Request.Context(), "bob") {
+		for name, err := range browsertest.Every(t, ginguard.From(c), c.Request.Context(), "bob") {
 			if !errors.Is(err, nguard.ErrNotInstalled) {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/nguard-go/nguard/adapters/httpguard"
@@ -15,10 +16,19 @@ import (
 	"github.com/nguard-go/nguard/stores/memstore"
 )
 
+// listeners is how many pages are open at once.
+const listeners = 8000
+
+// enoughFiles says whether the process may have both ends of so many connections.
+func enoughFiles() bool {
+	var limit syscall.Rlimit
+	return syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil && limit.Cur > 2*listeners+100
+}
+
 // openPages has 400 people listen to events on 20 pages each, over real connections. It returns the bytes of memory
-// that the server needs for a page, and how long it takes until all pages have heard of a change of everybody.
+// for a page, those of its own end of the connection included, and how long it takes until all pages have heard of a change of everybody.
 func openPages() (perPage float64, heard time.Duration) {
-	const people, pages = 400, 20
+	const people, pages = listeners / 20, 20
 	users := make([]nguard.User, people)
 	for i := range users {
 		users[i] = nguard.User{ID: fmt.Sprint("user-", i), Name: "somebody"}
@@ -28,6 +38,7 @@ func openPages() (perPage float64, heard time.Duration) {
 	ctx := nguard.WithActor(context.Background(), "bench")
 	server := httptest.NewServer(httpguard.Sessions(g)(httpguard.Endpoints(g)(nil)))
 	defer server.Close()
+	defer func() { _ = g.Shutdown(ctx) }()
 	defer g.EndStreams()
 
 	var before, after runtime.MemStats

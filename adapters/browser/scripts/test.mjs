@@ -10,6 +10,8 @@ const out = root + ".test";
 const preact = process.argv[2] === "--preact";
 const only = process.argv.slice(preact ? 3 : 2);
 const names = readdirSync(root + "tests").filter((n) => /\.test\.tsx?$/.test(n) && (!only.length || only.some((o) => n.startsWith(o))));
+for (const o of only)
+  if (!names.some((n) => n.startsWith(o))) throw Error("no test file begins with " + o);
 
 rmSync(out, { recursive: true, force: true });
 await build({

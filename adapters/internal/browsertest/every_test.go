@@ -11,7 +11,7 @@ import (
 
 // TestEvery_IsAll: a method of Request that comes later is missed here, not in production.
 func TestEvery_IsAll(t *testing.T) {
-	known := browsertest.Every(nil, t.Context(), "")
+	known := browsertest.Every(t, nil, t.Context(), "")
 	v := reflect.TypeFor[*nguard.Request]()
 	for i := range v.NumMethod() {
 		switch name := v.Method(i).Name; name {

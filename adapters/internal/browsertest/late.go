@@ -31,7 +31,7 @@ func PanicCloses(t *testing.T, g *nguard.Guard, c *Client, kept <-chan *nguard.R
 	c.SignIn(g, "bob")
 	for _, path := range []string{"/sessions", "/require"} {
 		c.Get(path).Expect(500)
-		TooLate(t, path, Every(<-kept, t.Context(), "bob"))
+		TooLate(t, path, Every(t, <-kept, t.Context(), "bob"))
 	}
 }
 
@@ -48,7 +48,7 @@ func Outlives(t *testing.T, serve func(g *nguard.Guard, leak func(*nguard.Reques
 			if s := r.Subject(); s.UserID != "" {
 				t.Errorf("the late subject is %q", s.UserID)
 			}
-			said <- Every(r, ctx, "eve")
+			said <- Every(t, r, ctx, "eve")
 		}()
 	}, func() {
 		close(begun)
