@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/alexedwards/scs/v2/memstore"
+	_ "modernc.org/sqlite"
 
 	"github.com/nguard-go/nguard/adapters/adaptertest"
 	"github.com/nguard-go/nguard/adapters/adaptertest/nethttptest"
@@ -13,7 +14,7 @@ import (
 
 // TestBackings is net/http with each of them. What a store is like the engine sees, not the adapter: one of those is
 // enough, and of the rules those in which a store has a part: the story, the promises, and the groups of the checklist
-// about replays (B), references (G), races (K), clocks (O) and failures (N). The others, such as the spelling of a
+// about replays (B), privileges (F), references (G), races (K), clocks (O) and failures (N). The others, such as the spelling of a
 // cookie or the shape of a body, no store ever sees; package paritytest asks them all.
 func TestBackings(t *testing.T) {
 	for _, b := range []struct {
@@ -26,11 +27,14 @@ func TestBackings(t *testing.T) {
 		{"mysql", func(t testing.TB) adaptertest.Backing { return adaptertest.MySQL(t, servicetest.MySQL(t).Open) }},
 		{"redis", inRedis},
 		{"scs", onSCS},
+		{"split", func(t testing.TB) adaptertest.Backing {
+			return adaptertest.Split(t, servicetest.SQLite(t, "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)").Open)
+		}},
 	} {
 		t.Run(b.name, func(t *testing.T) {
 			h := nethttptest.Harness()
 			h.Open = b.open
-			adaptertest.Run(t, h, adaptertest.Only("story", "P", "B", "G", "K", "N", "O", "live"))
+			adaptertest.Run(t, h, adaptertest.Only("story", "P", "B", "F", "G", "K", "N", "O", "live"))
 		})
 	}
 }
