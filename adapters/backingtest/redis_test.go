@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/nguard-go/nguard/adapters/adaptertest"
 	nguard "github.com/nguard-go/nguard/core"
 	"github.com/nguard-go/nguard/stores/redisstore"
@@ -22,19 +20,14 @@ func inRedis(t testing.TB) adaptertest.Backing {
 		t.Fatal(err)
 	}
 	prefix := "nguard-parity-" + rand.Text()[:12] + ":"
-	client := func(t testing.TB) *redis.Client {
-		c := redis.NewClient(options)
-		t.Cleanup(func() { _ = c.Close() })
-		return c
-	}
 	store := func(t testing.TB) nguard.Store {
-		s, err := redisstore.New(client(t), redisstore.Config{Prefix: prefix})
+		s, err := redisstore.New(servicetest.RedisClient(t, options), redisstore.Config{Prefix: prefix})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	beside := client(t)
+	beside := servicetest.RedisClient(t, options)
 	hashes := func() (keys []string) {
 		for it := beside.Scan(context.Background(), 0, prefix+"*", 1000).Iterator(); it.Next(context.Background()); {
 			keys = append(keys, it.Val())

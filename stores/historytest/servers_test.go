@@ -16,7 +16,8 @@ func mariadb(t *testing.T) setup { return database(t, servicetest.MySQL(t), sqls
 // database is one that many histories use, one after another.
 func database(t *testing.T, d servicetest.Database, dialect *sqlstore.Dialect) setup {
 	u := viaProxy(t, d.Addr, func(addr string) store {
-		return migrated(t, servicetest.OpenSQL(t, d.Driver, d.Via(addr)), dialect)
+		d.Addr = addr
+		return migrated(t, d.Open(t), dialect)
 	})
 	u.moment, u.every = 2*time.Millisecond, 6
 	return u

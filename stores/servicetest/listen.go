@@ -11,8 +11,8 @@ import (
 
 // Driver is the driver of a database with an ear on every statement and a hand in every outcome.
 type Driver struct {
-	base driver.Driver
-	dsn  string
+	base    driver.Driver
+	connect func(context.Context) (driver.Conn, error)
 
 	mu    sync.Mutex
 	ran   map[string][]any
@@ -22,7 +22,15 @@ type Driver struct {
 // Listen opens a handle through such a driver, which is closed when the test ends.
 func (d Database) Listen(t testing.TB) (*sql.DB, *Driver) {
 	t.Helper()
-	l := &Driver{base: d.Open(t).Driver(), dsn: d.DSN(), ran: map[string][]any{}}
+	l := &Driver{base: d.Open(t).Driver(), ran: map[string][]any{}}
+	l.connect = func(context.Context) (driver.Conn, error) { return l.base.Open(d.DSN()) }
+	if base, ok := l.base.(driver.DriverContext); ok {
+		c, err := base.OpenConnector(d.DSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.connect = c.Connect
+	}
 	db := sql.OpenDB(l)
 	t.Cleanup(func() { _ = db.Close() }) // connections that a test has cut do not close well
 	return db, l
@@ -66,8 +74,8 @@ func (d *Driver) note(text string, args []driver.NamedValue) {
 func (d *Driver) Driver() driver.Driver { return d.base }
 
 // Connect is for database/sql.
-func (d *Driver) Connect(context.Context) (driver.Conn, error) {
-	c, err := d.base.Open(d.dsn)
+func (d *Driver) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +126,12 @@ func (h heard) CheckNamedValue(v *driver.NamedValue) error {
 		return c.CheckNamedValue(v)
 	}
 	return driver.ErrSkip
+}
+
+// IsValid leaves it to the driver, if that has an opinion.
+func (h heard) IsValid() bool {
+	v, ok := h.fullConn.(driver.Validator)
+	return !ok || v.IsValid()
 }
 
 // done is the outcome of a statement that writes.

@@ -142,8 +142,8 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Cutting cuts again and again, until stop is called.
-func (p *Proxy) Cutting(every time.Duration) (stop func()) {
+// Cutting cuts again and again, until stop is called or the test ends.
+func (p *Proxy) Cutting(t testing.TB, every time.Duration) (stop func()) {
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -156,10 +156,12 @@ func (p *Proxy) Cutting(every time.Duration) (stop func()) {
 			}
 		}
 	}()
-	return func() {
+	stop = sync.OnceFunc(func() {
 		close(over)
 		<-done
-	}
+	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // Refuse closes all connections and takes no more, as a server that was stopped.

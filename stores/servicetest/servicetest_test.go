@@ -2,6 +2,7 @@ package servicetest_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"testing"
 	"time"
@@ -34,10 +35,13 @@ func TestDatabases(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.Hang()
-			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-			defer cancel()
-			if err := through.PingContext(ctx); !errors.Is(err, context.DeadlineExceeded) {
-				t.Fatalf("got %v from a proxy that hangs", err)
+			listening, _ := d.Through(p).Listen(t)
+			for _, db := range []*sql.DB{through, listening} {
+				ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+				defer cancel()
+				if err := db.PingContext(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatalf("got %v from a proxy that hangs", err)
+				}
 			}
 			p.Heal(t)
 		})

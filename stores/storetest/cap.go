@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -42,11 +43,14 @@ var caps = []rule{
 			if round%2 == 1 {
 				first, last = last, first
 			}
+			r := k.record("ada")
+			var over atomic.Bool
 			k.together(2, func(i int) error {
 				if i == 0 {
-					return k.fallTogether(first, last)
+					return k.fallTogether(first, last, &over)
 				}
-				_, err := k.Store.Create(k.ctx, k.record("ada"), nguard.Cap{Max: 1, EvictOldest: true, Now: k.now})
+				defer over.Store(true)
+				_, err := k.Store.Create(k.ctx, r, nguard.Cap{Max: 1, EvictOldest: true, Now: k.now})
 				return err
 			})
 		}
@@ -179,12 +183,16 @@ func (k *kit) logins(n int) (list []nguard.Created) {
 	return list
 }
 
-// fallTogether loads two sessions, again and again until the first has ended, and checks that the second had too.
-func (k *kit) fallTogether(first, second string) error {
+// fallTogether loads two sessions, again and again until the first has ended, and checks that the second had too. The
+// first has ended when what ends it is over.
+func (k *kit) fallTogether(first, second string, over *atomic.Bool) error {
 	for {
+		late := over.Load()
 		_, gone := k.Store.Load(k.ctx, first)
 		_, err := k.Store.Load(k.ctx, second)
 		switch {
+		case gone == nil && late:
+			return errors.New("a session that was to end is alive")
 		case gone == nil:
 		case !errors.Is(gone, nguard.ErrNoSession):
 			return gone

@@ -93,12 +93,13 @@ var lists = []rule{
 	{"list/moment", "a list is of one moment: with a session that each login puts in the place of another, there is one at all times", func(k *kit) {
 		l := k.lister()
 		k.login("ada")
+		r := k.record("ada")
 		var over atomic.Bool
 		k.together(3, func(i int) error {
 			if i == 0 {
 				defer over.Store(true)
 				for range 100 {
-					if _, err := k.Store.Create(k.ctx, k.record("ada"), nguard.Cap{Max: 1, EvictOldest: true, Now: k.now}); err != nil {
+					if _, err := k.Store.Create(k.ctx, r, nguard.Cap{Max: 1, EvictOldest: true, Now: k.now}); err != nil {
 						return err
 					}
 				}

@@ -22,9 +22,14 @@ func Record(t testing.TB, s nguard.Store, owner string) *nguard.Record {
 }
 
 // Stamped returns a record of a session that begins now, judged on an epoch. It has what a usual one has, and ends
-// after a day.
-func Stamped(owner string, e nguard.Epoch) *nguard.Record { return stamped(owner, e, now()) }
+// after a day, or an hour without use.
+func Stamped(owner string, e nguard.Epoch) *nguard.Record {
+	r := stamped(owner, e, now())
+	r.Idle = time.Hour
+	return r
+}
 
+// stamped returns one that begins at a time, and ends a day later whether it is used or not.
 func stamped(owner string, e nguard.Epoch, at time.Time) *nguard.Record {
 	return &nguard.Record{
 		Owner: owner, Version: 1, Created: at, Updated: at, AuthAt: at, Rotated: at, Expires: at.Add(24 * time.Hour),

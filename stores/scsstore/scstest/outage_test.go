@@ -50,7 +50,7 @@ func TestOutage(t *testing.T) {
 			for trouble, begin := range map[string]func() (end func()){
 				"hangs":   func() func() { p.Hang(); return nothing },
 				"refuses": func() func() { p.Refuse(); return nothing },
-				"cuts":    func() func() { return p.Cutting(5 * time.Millisecond) },
+				"cuts":    func() func() { return p.Cutting(t, 5*time.Millisecond) },
 			} {
 				was := runtime.NumGoroutine()
 				end := begin()

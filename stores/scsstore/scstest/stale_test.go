@@ -45,7 +45,12 @@ func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, all := memory(t)
 		s := scsstore.New(m)
-		c := storetest.Login(t, s, "ada") // which lives for a day
+		r := storetest.Record(t, s, "ada")
+		r.Idle = 0 // it lives for a day, whether it is used or not
+		c, err := s.Create(t.Context(), r, nguard.Cap{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := s.Bump(t.Context(), "eve", nguard.BumpRevoke); err != nil {
 			t.Fatal(err)
 		}

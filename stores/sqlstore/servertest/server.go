@@ -12,7 +12,8 @@ import (
 	"github.com/nguard-go/nguard/stores/storetest"
 )
 
-// Server is a kind of database, and the words that differ between them.
+// Server is a kind of database, be it a server or SQLite, and the words that differ between them. What is said to be
+// for RunRemote and Plans may be left out where these are not run.
 type Server struct {
 	// Dialect is what is tested.
 	Dialect *sqlstore.Dialect
@@ -22,10 +23,17 @@ type Server struct {
 	Bind func(n int) string
 	// Bytes writes a constant of bytes.
 	Bytes func(b []byte) string
+	// Tables asks for the names of all tables, and Columns for those of the columns of the table that its
+	// argument names.
+	Tables, Columns string
+
+	// For RunRemote and Plans:
+
 	// Numbers is a table expression with a column n that counts from 0 to below n, a power of ten.
 	Numbers func(n int) string
-	// Analyze has the server count the rows of a table anew.
-	Analyze string
+
+	// For RunRemote:
+
 	// ReadOnly are ways to have connections that refuse to write, as those to a server do that has become a
 	// replica: each is added to a data source.
 	ReadOnly []string
@@ -34,11 +42,13 @@ type Server struct {
 	// Self asks for the number of a connection, Kill, with that number, ends it, and Alive counts, with that number,
 	// what is left of it: a server says that it will end one before it has.
 	Self, Kill, Alive string
+
+	// For Plans:
+
+	// Analyze has the server count the rows of a table anew.
+	Analyze string
 	// Explain returns the steps of the plans of a statement that read more than they have to.
 	Explain func(t *testing.T, db *sql.DB, text string, args []any) (scans []string)
-	// Tables asks for the names of all tables, and Columns for those of the columns of the table that its
-	// argument names.
-	Tables, Columns string
 }
 
 // check is what a database is held to.

@@ -120,7 +120,7 @@ func sweepAndLogin(t *testing.T, s Server) {
 				t.Fatal(err)
 			}
 			records[i] = storetest.Stamped(owner, e)
-			records[i].Expires = at.Add(time.Hour)
+			records[i].Expires, records[i].Idle = at.Add(time.Hour), 0
 		}
 		var wg sync.WaitGroup
 		start := make(chan struct{})
