@@ -198,6 +198,8 @@ func (k *kit) fallTogether(first, second string, over *atomic.Bool) error {
 			return gone
 		case err == nil:
 			return errors.New("a session that was to end was alive after another had ended")
+		case !errors.Is(err, nguard.ErrNoSession):
+			return err
 		default:
 			return nil
 		}
