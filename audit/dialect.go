@@ -73,8 +73,9 @@ var MySQL = &Dialect{
 	order:   newestFirst,
 	purge:   `DELETE FROM nguard_audit WHERE time < ? ORDER BY time LIMIT ?`,
 	migration: migration{
-		// Tables cannot be part of a transaction here. The lock belongs to the connection and ends with it; its
-		// name is the server's, so the database stands in it.
+		piecemeal: true, // tables cannot be part of a transaction here
+		// The lock belongs to the connection and ends with it; its name is the server's, so the database
+		// stands in it.
 		hold:     mysqlHold,
 		versions: `CREATE TABLE IF NOT EXISTS nguard_audit_schema (version INTEGER PRIMARY KEY, name VARCHAR(200) NOT NULL) ENGINE = InnoDB`,
 		note:     `INSERT INTO nguard_audit_schema (version, name) VALUES (?, ?)`,
@@ -92,6 +93,7 @@ const (
 
 // migration is how [SQL.Migrate] works in a database.
 type migration struct {
+	piecemeal bool   // each statement commits by itself
 	before    string // on its own, before the transaction; empty: nothing
 	isolation sql.IsolationLevel
 	hold      func(ctx context.Context, q querier) error // whoever else migrates waits

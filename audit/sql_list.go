@@ -108,6 +108,9 @@ func (s *SQL) Purge(ctx context.Context, before time.Time) (deleted int64, err e
 	}
 	q, joined := s.on(ctx)
 	for {
+		if err := ctx.Err(); err != nil {
+			return deleted, unavailable("sql", err) // every step that was sent is answered
+		}
 		result, err := q.ExecContext(ctx, s.purge, before.UnixMicro(), purgeStep)
 		if err != nil {
 			return deleted, s.judged(ctx, err, joined)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,11 @@ import (
 // not been run, in order. It may be called at every start, by several processes at once: one does the work,
 // in one transaction where the database can, and the others wait and find it done. Tables of a later version
 // are left as they are. It does not join the transaction of ctx. When the answer to its commit is lost, it says
-// [nguard.ErrOutcomeUnknown], and can be called again.
+// [nguard.ErrOutcomeUnknown]. MySQL commits each statement: there, that is said when the answer to any of them is
+// lost, and what was done before an error stays. After any error it can be called again.
+//
+// Soon after the end of ctx it returns whatever the driver does, as [SQL.Record] does: work that waits for a lock
+// may go on after that, and is rolled back.
 func (s *SQL) Migrate(ctx context.Context) error {
 	if s.db == nil {
 		return unavailable("sql", errNoSink)
@@ -24,7 +29,8 @@ func (s *SQL) Migrate(ctx context.Context) error {
 	// On a goroutine that can be left behind: a commit takes no context, and a driver may wait for its answer for
 	// as long as the operating system takes to notice that the server has vanished.
 	done := make(chan error, 1)
-	go func() { done <- s.migrate(ctx) }()
+	var past atomic.Bool // the point from which something stays: whoever leaves before it makes it impassable
+	go func() { done <- s.migrate(ctx, &past) }()
 	select {
 	case err := <-done:
 		return err
@@ -34,59 +40,71 @@ func (s *SQL) Migrate(ctx context.Context) error {
 	case err := <-done: // what is known is better than what is not
 		return err
 	case <-time.After(2 * letGoTime):
-		return unknown("sql: migrate", ctx.Err())
 	}
+	if past.CompareAndSwap(false, true) {
+		return unavailable("sql: migrate", ctx.Err())
+	}
+	return unknown("sql: migrate", ctx.Err())
 }
 
 // migrate makes an error of a driver's panic, which must not end the program, and says what has become of the table.
-func (s *SQL) migrate(ctx context.Context) (err error) {
+func (s *SQL) migrate(ctx context.Context, past *atomic.Bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = unknown("sql: migrate", fmt.Errorf("driver panicked: %v", p))
 		}
 	}()
-	committing, err := s.bring(ctx)
+	err = s.bring(ctx, past)
+	rolledBack := !s.dialect.migration.piecemeal && errors.Is(err, sql.ErrTxDone) // in the place of a commit
 	switch {
 	case err == nil:
 		return nil
-	case committing && !errors.Is(err, sql.ErrTxDone) && (ctx.Err() != nil || !s.dialect.refused(err)):
-		return unknown("sql: migrate", err)
+	case !past.Load(), rolledBack, ctx.Err() == nil && s.dialect.refused(err):
+		return unavailable("sql: migrate", err)
 	default:
-		return unavailable("sql: migrate", err) // and rolled back
+		return unknown("sql: migrate", err)
 	}
 }
 
-// bring keeps to one connection, to which locks belong. It says whether an error is that of the commit.
-func (s *SQL) bring(ctx context.Context) (committing bool, err error) {
+// bring keeps to one connection, to which locks belong. It sets past before the first write that no rollback undoes.
+func (s *SQL) bring(ctx context.Context, past *atomic.Bool) error {
 	m := s.dialect.migration
 	c, err := s.db.Conn(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer c.Close()
-	if m.before != "" {
+	if m.before != "" { // a table of versions with nothing in it says what none says, so nothing has changed
 		if _, err := c.ExecContext(ctx, m.before); err != nil {
-			return false, err
+			return err
 		}
+	}
+	if m.release != "" {
+		defer letGo(ctx, c, m.release) // after the rollback: until then a connection cannot be closed
 	}
 	tx, err := c.BeginTx(ctx, &sql.TxOptions{Isolation: m.isolation})
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer tx.Rollback() // without effect after a commit
-	if m.release != "" {
-		defer letGo(ctx, c, m.release)
-	}
 	if err := m.hold(ctx, tx); err != nil {
-		return false, err
+		return err
+	}
+	if m.piecemeal && !pass(ctx, past) {
+		return ctx.Err()
 	}
 	if err := s.bringUp(ctx, tx); err != nil {
-		return false, err
+		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return false, err // an end that shows in a commit says nothing of what was sent
+	if !m.piecemeal && !pass(ctx, past) {
+		return ctx.Err()
 	}
-	return true, tx.Commit()
+	return tx.Commit()
+}
+
+// pass goes past the point, unless ctx has ended: an end that shows later says nothing of what was sent.
+func pass(ctx context.Context, past *atomic.Bool) bool {
+	return ctx.Err() == nil && past.CompareAndSwap(false, true)
 }
 
 // letGoTime is how long it may take to give back a lock.

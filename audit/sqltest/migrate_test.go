@@ -3,6 +3,7 @@ package sqltest
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"sync"
 	"testing"
@@ -85,8 +86,8 @@ func TestMigrateLeft(t *testing.T) {
 	servicetest.Leaving(t, sink().Migrate, sink().Migrate)
 }
 
-// TestCommitLost: whether a table was made is not known when the commit was sent and is not answered. Whoever left
-// before that has changed nothing. Neither waits for a server that has vanished.
+// TestCommitLost: whether a table was made is not known when the commit was sent and is not answered. Nobody waits for
+// a server that has vanished.
 func TestCommitLost(t *testing.T) {
 	for i, open := range []func(testing.TB) servicetest.Database{servicetest.Postgres, servicetest.MySQL} {
 		d := databases[i+1]
@@ -118,12 +119,99 @@ func TestCommitLost(t *testing.T) {
 			case <-time.After(10 * time.Second):
 				t.Error("Migrate goes on after its context")
 			}
-			if err := s.Migrate(ctx); !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
-				t.Errorf("nothing was begun: %v", err)
-			}
 			p.Cut()
 			p.Heal(t)
 			record(t, d.sink(t, place.Open(t)), t.Context(), event(1))
 		})
+	}
+}
+
+// TestCommitNotBegun: whoever leaves before the commit, after whichever statement, has changed nothing.
+func TestCommitNotBegun(t *testing.T) {
+	db, w := servicetest.Postgres(t).Listen(t)
+	s, err := audit.NewSQL(db, audit.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for left := 0; ; left++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := 0
+		w.Fault(func(when string) error {
+			if when == "exec" && ran == left {
+				cancel()
+			}
+			ran++
+			return nil
+		})
+		err := s.Migrate(ctx)
+		if ctx.Err() == nil { // it has no more statements than that
+			cancel()
+			if err != nil || left < 3 {
+				t.Errorf("left %d times, and then: %v", left, err)
+			}
+			return
+		}
+		if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+			t.Errorf("left after %d statements: %v", ran, err)
+		}
+		var tables int
+		err = db.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()`).Scan(&tables)
+		if err != nil || tables != 0 {
+			t.Fatalf("left after %d statements: %d tables, %v", ran, tables, err)
+		}
+	}
+}
+
+// TestStatementLost: an answer that is lost before the commit leaves a doubt where each statement commits by itself.
+func TestStatementLost(t *testing.T) {
+	for i, place := range []servicetest.Database{servicetest.SQLite(t, ""), servicetest.Postgres(t), servicetest.MySQL(t)} {
+		d := databases[i]
+		t.Run(d.name, func(t *testing.T) {
+			db, w := place.Listen(t)
+			s, err := audit.NewSQL(db, d.dialect)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range []struct {
+				err     error
+				unknown bool
+			}{
+				{io.ErrUnexpectedEOF, d.dialect == audit.MySQL},
+				{errors.New("Error 1142 (42000): CREATE command denied"), false},
+			} {
+				w.Fault(func(string) error { return c.err })
+				err := s.Migrate(t.Context())
+				if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) != c.unknown {
+					t.Errorf("%v: %v", c.err, err)
+				}
+			}
+			w.Fault(nil)
+			record(t, d.sink(t, db), t.Context(), event(1))
+		})
+	}
+}
+
+// TestMigrateWaits: whoever leaves while it waits for a lock has changed nothing, and neither does what is left behind.
+func TestMigrateWaits(t *testing.T) {
+	d := databases[0]
+	open := d.fresh(t)
+	db := open(t)
+	s, err := audit.NewSQL(db, d.dialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := d.stall(t, open(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Migrate(ctx); !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+		t.Errorf("left: %v", err)
+	}
+	if db.Stats().InUse == 0 {
+		t.Error("this driver sees deadlines while it waits: the test has tested nothing")
+	}
+	release()
+	servicetest.Until(t, "what was left behind ends", func() bool { return db.Stats().InUse == 0 })
+	if err := s.Record(t.Context(), event(1)); err == nil {
+		t.Error("the table was made by one who had left")
 	}
 }

@@ -2,7 +2,6 @@ package sqltest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strings"
 	"sync"
@@ -23,12 +22,7 @@ func remote(t *testing.T, run func(t *testing.T, through, direct *audit.SQL, p *
 			place := open(t)
 			p := servicetest.NewProxy(t, place.Addr)
 			direct := d.sink(t, place.Open(t))
-			db, err := sql.Open(place.Driver, place.Via(p.Addr))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = db.Close() }) // connections that were cut do not close well
-			db.SetMaxOpenConns(20)
+			db, _ := place.Through(p).Listen(t)
 			through, err := audit.NewSQL(db, d.dialect)
 			if err != nil {
 				t.Fatal(err)
@@ -72,6 +66,10 @@ func TestPurgeLost(t *testing.T) {
 		if !errors.Is(err, nguard.ErrUnavailable) || !errors.Is(err, nguard.ErrOutcomeUnknown) {
 			t.Errorf("no answer: %v", err)
 		}
+		_, err = through.Purge(ctx, clock.Add(time.Hour))
+		if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+			t.Errorf("ended before it began: %v", err)
+		}
 		p.Refuse()
 		_, err = through.Purge(t.Context(), clock.Add(time.Hour))
 		if !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
@@ -82,6 +80,24 @@ func TestPurgeLost(t *testing.T) {
 			t.Errorf("after it: %v", err)
 		}
 	})
+}
+
+// TestPurgeLeft: whoever leaves between two steps has sent nothing that is not answered.
+func TestPurgeLeft(t *testing.T) {
+	db, w := servicetest.SQLite(t, "").Listen(t)
+	s := databases[0].sink(t, db)
+	if _, err := db.ExecContext(t.Context(), fill["sqlite"][0]); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	w.Fault(func(string) error {
+		cancel()
+		return nil
+	})
+	n, err := s.Purge(ctx, clock)
+	if n != 1000 || !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {
+		t.Errorf("purged %d, %v", n, err)
+	}
 }
 
 // TestRefusedConnection: without a connection nothing was sent, and that is no unknown outcome.
