@@ -200,7 +200,7 @@ func FuzzNetwork(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte, v4, v6 int) {
 		ip, ok := netip.AddrFromSlice(raw)
 		if !ok || v4 < 1 || v4 > 32 || v6 < 1 || v6 > 128 {
-			t.Skip()
+			return // there are no such addresses and networks
 		}
 		got, ok := network(ip, v4, v6)
 		if !ok {

@@ -24,7 +24,7 @@ type Dialect struct {
 	holds func(key string) bool
 
 	// alone runs fn where no other process migrates, with what a migration begins with done.
-	alone func(ctx context.Context, b *rows, fn func(c connection) error) error
+	alone func(ctx context.Context, b *rows, fn migrating) error
 	// versions is the last migration that is noted, and note notes one.
 	versions, note string
 

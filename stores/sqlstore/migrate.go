@@ -17,8 +17,8 @@ import (
 // make tables may call it.
 //
 // SQLite and PostgreSQL do it in one transaction, and all of it or nothing has happened. MySQL commits each
-// statement; what a process that died has begun, the next call finishes. There, call it outside of
-// transactions.
+// statement: what was done before an error stays, [nguard.ErrOutcomeUnknown] says that the answer to one was lost, and
+// the next call finishes it. There, call it outside of transactions.
 func (s *Store) Migrate(ctx context.Context) error {
 	b := s.rows
 	files, err := b.dialect.files()
@@ -28,13 +28,25 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if b.upToDate(ctx, files) {
 		return nil
 	}
-	return b.dialect.alone(ctx, b, func(c connection) error { return b.migrate(ctx, c, files) })
+	return b.dialect.alone(ctx, b, func(ctx context.Context, c connection) error { return b.migrate(ctx, c, files) })
 }
 
 // connection is one connection, in a transaction or not.
 type connection interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// migrating is what is done on a connection, with the context of its transaction where there is one.
+type migrating func(ctx context.Context, c connection) error
+
+// change runs a statement that writes.
+func (b *rows) change(ctx context.Context, c connection, text string, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err) // it is not sent
+	}
+	_, err := c.ExecContext(ctx, text, args...)
+	return b.doubt(ctx, err)
 }
 
 // upToDate says that every file is noted. An error of this question means that it is not so, or shows again
@@ -49,15 +61,15 @@ func (b *rows) upToDate(ctx context.Context, files []file) bool {
 }
 
 // migration runs fn in a transaction that begins with some statements.
-func (b *rows) migration(ctx context.Context, fn func(c connection) error, begin ...string) error {
+func (b *rows) migration(ctx context.Context, fn migrating, begin ...string) error {
 	return b.tx(ctx, func(ctx context.Context) error {
 		tx, _ := nguard.TxOf(ctx, b.db)
 		for _, text := range begin {
-			if _, err := tx.ExecContext(ctx, text); err != nil {
-				return unavailable(err)
+			if err := b.change(ctx, tx, text); err != nil {
+				return err
 			}
 		}
-		return fn(tx)
+		return fn(ctx, tx)
 	})
 }
 
@@ -72,12 +84,12 @@ func (b *rows) migrate(ctx context.Context, c connection, files []file) error {
 			continue
 		}
 		for _, text := range f.statements() {
-			if _, err := c.ExecContext(ctx, text); err != nil {
-				return fmt.Errorf("migration %s: %w", f.name, unavailable(err))
+			if err := b.change(ctx, c, text); err != nil {
+				return fmt.Errorf("migration %s: %w", f.name, err)
 			}
 		}
-		if _, err := c.ExecContext(ctx, b.dialect.note, f.version, f.name); err != nil {
-			return unavailable(err)
+		if err := b.change(ctx, c, b.dialect.note, f.version, f.name); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -144,7 +144,7 @@ func numbered(list map[op]string) (all [ops]statement) {
 // mysqlAlone takes a lock by name, which a connection has until it gives it back or ends. There is no
 // transaction: statements about tables would end it. One that died half way is finished by the next, since
 // each statement may be run again.
-func mysqlAlone(ctx context.Context, b *rows, fn func(c connection) error) error {
+func mysqlAlone(ctx context.Context, b *rows, fn migrating) error {
 	c, err := b.db.Conn(ctx)
 	if err != nil {
 		return unavailable(err)
@@ -164,10 +164,10 @@ func mysqlAlone(ctx context.Context, b *rows, fn func(c connection) error) error
 			return unavailable(err)
 		}
 	}
-	_, err = c.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS nguard_session_migrations
+	err = b.change(ctx, c, `CREATE TABLE IF NOT EXISTS nguard_session_migrations
 		(version BIGINT NOT NULL PRIMARY KEY, name VARCHAR(255) NOT NULL) ENGINE = InnoDB`)
 	if err != nil {
-		return unavailable(err)
+		return err
 	}
-	return fn(c)
+	return fn(ctx, c)
 }

@@ -120,7 +120,7 @@ func postgresHolds(s string) bool {
 
 // postgresAlone takes a lock that the end of the transaction gives back. CREATE TABLE IF NOT EXISTS is not
 // enough: two that run at once both find nothing, and one fails.
-func postgresAlone(ctx context.Context, b *rows, fn func(c connection) error) error {
+func postgresAlone(ctx context.Context, b *rows, fn migrating) error {
 	return b.migration(ctx, fn,
 		`SELECT pg_advisory_xact_lock(7954892327421047)`,
 		`CREATE TABLE IF NOT EXISTS nguard_session_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL)`)

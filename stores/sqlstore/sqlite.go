@@ -85,7 +85,7 @@ var SQLite = &Dialect{
 }
 
 // sqliteAlone begins with a write: SQLite lets one connection write at a time.
-func sqliteAlone(ctx context.Context, b *rows, fn func(c connection) error) error {
+func sqliteAlone(ctx context.Context, b *rows, fn migrating) error {
 	return b.migration(ctx, fn,
 		`CREATE TABLE IF NOT EXISTS nguard_session_migrations
 			(version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL) STRICT`,

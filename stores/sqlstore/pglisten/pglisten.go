@@ -74,7 +74,7 @@ CREATE TRIGGER nguard_tell AFTER INSERT OR UPDATE OF change_mark, revoke_mark, o
 `
 
 // Install makes the triggers, unless they are there: making them locks the tables for a moment. Several processes
-// may call it at once. It needs the right to create functions and triggers there.
+// may call it at once, and again after any error. It needs the right to create functions and triggers there.
 func (s *Store) Install(ctx context.Context, db *sql.DB) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -94,9 +94,12 @@ func (s *Store) Install(ctx context.Context, db *sql.DB) error {
 		return nil
 	}
 	if _, err := tx.ExecContext(ctx, Schema); err != nil {
-		return fmt.Errorf("pglisten: %w", err)
+		return unavailable(err)
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("%w: %w", unavailable(err), nguard.ErrOutcomeUnknown)
+	}
+	return nil
 }
 
 // quiet is how long nothing may be heard before the server is asked whether it is still there, and answer how

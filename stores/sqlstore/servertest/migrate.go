@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"strings"
 	"sync"
@@ -47,6 +48,31 @@ func migrateAtOnce(t *testing.T, s Server) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A statement whose answer is lost has changed nothing, since it is rolled back, but where each commits by itself.
+// The next call finishes what it finds.
+func migrateLost(t *testing.T, s Server) {
+	db, w := s.Open(t).Listen(t)
+	store := sqlstore.New(db, s.Dialect)
+	for nth := 1; ; nth++ {
+		n := 0
+		w.Fault(func(when string) error {
+			if n++; n == nth && when == "exec" {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		})
+		err := store.Migrate(t.Context())
+		w.Fault(nil)
+		if n < nth || err == nil {
+			break
+		}
+		if commits := s.Dialect == sqlstore.MySQL; !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) != commits {
+			t.Errorf("statement %d: %v", nth, err)
+		}
+	}
+	storetest.Login(t, s.Migrated(t, db), "ada")
 }
 
 // A process of an older version starts against tables of a newer one (rolling deploy).

@@ -63,6 +63,7 @@ func (s Server) Run(t *testing.T) {
 		{"migrate/at once", migrateAtOnce},
 		{"migrate/later", migrateLater},
 		{"migrate/not", migrateNot},
+		{"migrate/lost", migrateLost},
 		{"migrate/schema", migrateSchema},
 		{"program/transaction", programsTransaction},
 		{"program/another handle", othersTransaction},
