@@ -43,11 +43,12 @@ func (s *stream) run(ctx context.Context, w io.Writer) {
 	}
 	beat := time.NewTicker(s.hub.bounds.Heartbeat)
 	defer beat.Stop()
-	next := time.NewTimer(0)
+	next := time.NewTimer(lookPause)
 	defer next.Stop()
+	s.poke() // the first look is now
 	var last time.Time
 	for {
-		text, over := "", false
+		text, over, due := "", false, false
 		select {
 		case <-ctx.Done():
 			return
@@ -56,8 +57,15 @@ func (s *stream) run(ctx context.Context, w io.Writer) {
 		case <-beat.C:
 			text = ": hb\n\n"
 		case <-s.wake:
-			next.Reset(max(0, lookPause-time.Since(last)))
+			if wait := lookPause - time.Since(last); wait > 0 {
+				next.Reset(wait)
+			} else {
+				due = true
+			}
 		case <-next.C:
+			due = true
+		}
+		if due {
 			select {
 			case s.hub.looks <- struct{}{}:
 			default:
