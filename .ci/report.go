@@ -66,6 +66,7 @@ func main() {
 				p.outputs[e.Test] += e.Output
 			case e.Action == "pass" && e.Test != "":
 				passed++
+				delete(p.outputs, e.Test)
 			case e.Action == "skip" && e.Test != "":
 				if slices.ContainsFunc(notApplicable, func(words string) bool { return strings.Contains(p.outputs[e.Test], words) }) {
 					break
@@ -78,7 +79,7 @@ func main() {
 				fmt.Print(p.outputs[e.Test])
 			case e.Action == "fail":
 				failed++
-				if !p.failed { // a race, a panic or an exit outside of what a test could notice
+				if !p.failed { // a crash, a race or an exit in the middle of a test, which has no end then
 					for _, test := range p.order {
 						fmt.Print(p.outputs[test])
 					}
