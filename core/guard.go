@@ -107,7 +107,7 @@ type Guard struct {
 	spill     spill
 	failures  failures
 	hub       *hub
-	sweeping  atomic.Bool
+	sweeping  chan struct{} // the turn of the sweep that is under way
 	swept     atomic.Int64
 	stop      context.Context
 	stopped   context.CancelFunc
@@ -115,7 +115,7 @@ type Guard struct {
 
 // New checks c and makes a Guard. It does no I/O. Each error names the field and the remedy.
 func New(c Config) (*Guard, error) {
-	g := &Guard{store: c.Store, users: c.Users, roles: c.Roles, sink: c.Audit, limits: c.Limits, hooks: c.Hooks,
+	g := &Guard{sweeping: make(chan struct{}, 1), store: c.Store, users: c.Users, roles: c.Roles, sink: c.Audit, limits: c.Limits, hooks: c.Hooks,
 		admin: c.Admin, loginPage: c.LoginPage, tracer: c.Observe, log: c.Log, timeout: c.Timeout, now: c.Now, ns: c.Namespace,
 		proxies: c.Proxies, cap: Cap{Max: c.MaxSessions, EvictOldest: !c.RefuseAtCap}}
 	if c.Store == nil {
@@ -300,12 +300,13 @@ func (g *Guard) Now() time.Time { return g.now() }
 // returns nil, nothing of the guard uses the store any more. Call it after the server has stopped taking
 // requests, and [Guard.EndStreams] before that. The error says what could not be written before ctx ended.
 func (g *Guard) Shutdown(ctx context.Context) error {
-	first := g.stop.Err() == nil
 	g.EndStreams()
 	g.stopped()
 	g.hub.wait(ctx)
-	for first && ctx.Err() == nil && !g.sweeping.CompareAndSwap(false, true) { // kept: nothing sweeps any more
-		pause(ctx, time.Millisecond)
+	select {
+	case g.sweeping <- struct{}{}: // none is under way, and none begins by itself any more
+		<-g.sweeping
+	case <-ctx.Done():
 	}
 	g.flushNoise(ctx)
 	held := g.flushSpill(ctx)

@@ -2,6 +2,7 @@ package nguard
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -21,11 +22,16 @@ func (g *Guard) sweep(now time.Time) {
 	if last == 0 {
 		g.spill.add(g, Event{ID: newEventID(), Time: now.UTC().Round(0), Name: EventStartup, Outcome: Success, Class: ClassSystem, Namespace: g.ns})
 	}
-	if g.sweeper == nil || !g.sweeping.CompareAndSwap(false, true) {
+	if g.sweeper == nil {
+		return
+	}
+	select {
+	case g.sweeping <- struct{}{}:
+	default:
 		return
 	}
 	go func() {
-		defer g.sweeping.Store(false)
+		defer func() { <-g.sweeping }()
 		for g.stop.Err() == nil {
 			var n int
 			err := g.call(g.stop, "store.sweep", func(ctx context.Context) (err error) {
@@ -46,10 +52,21 @@ func (g *Guard) sweep(now time.Time) {
 }
 
 // Sweep removes dead rows now and returns how many; the guard also does so by itself, about once a
-// minute while there are requests. It is for programs that want to do it on a schedule.
+// minute while there are requests. It is for programs that want to do it on a schedule. One sweep of a guard
+// works at a time, and this one waits for its turn: what another one has locked, to look at it or to remove it,
+// a database passes by. Rows that other processes have in their hands stay for the next sweep.
 func (g *Guard) Sweep(ctx context.Context) (int, error) {
+	if g.sweeper == nil {
+		return 0, nil
+	}
+	select {
+	case g.sweeping <- struct{}{}:
+		defer func() { <-g.sweeping }()
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%w: another sweep is under way: %w", ErrUnavailable, ctx.Err())
+	}
 	total := 0
-	for g.sweeper != nil {
+	for {
 		var n int
 		err := g.call(ctx, "store.sweep", func(ctx context.Context) (err error) {
 			n, err = g.sweeper.Sweep(ctx, g.now(), sweepBatch)
@@ -60,5 +77,4 @@ func (g *Guard) Sweep(ctx context.Context) (int, error) {
 			return total, err
 		}
 	}
-	return total, nil
 }
