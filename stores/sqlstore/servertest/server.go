@@ -74,6 +74,7 @@ func (s Server) Run(t *testing.T) {
 		{"pool/contexts", contexts},
 		{"alter", alter},
 		{"sweep/login", sweepAndLogin},
+		{"sweep/backlog", sweepBacklog},
 		{"corrupt/record", corrupt},
 		{"corrupt/epoch", epochMissing},
 	})
