@@ -47,8 +47,12 @@
 // # Size
 //
 // Browsers keep 4096 bytes of a cookie. A session that does not fit into Config.MaxSize is
-// [nguard.ErrTooLarge], before anything is written, and the one before stays in force. Up to 12 KiB can be had
-// by a larger MaxSize: the value is then spread over several cookies, which count or fall together.
+// [nguard.ErrTooLarge], before anything is written, and the one before stays in force. What is in the users table
+// is part of each session of the person, so that it is held against the same bound before it is written there,
+// by whomever: a change is refused after which this session, or a login of the person, would not fit. What
+// statements of the program's own have written is not; such a person is looked up at each request, and logs in
+// when there is less of them. Up to 12 KiB can be had by a larger MaxSize: the value is then spread over several
+// cookies, which count or fall together.
 //
 // Two guards may use one store when their Namespace differs and their cookie has the same name.
 package cookiestore
