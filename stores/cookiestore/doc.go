@@ -31,8 +31,9 @@
 //     503, and the next try, which has the newer cookie, can.
 //   - A cookie cannot be rolled back: inside a transaction of the program ([nguard.WithTx]) a request's own
 //     session cannot be changed, errors.ErrUnsupported. Change it after the commit.
-//   - Jobs ([nguard.Guard.Update]) can end sessions and change users, but not the values of somebody's session:
-//     errors.ErrUnsupported.
+//   - Jobs ([nguard.Guard.Update]) can end sessions and change users, whom they see as the users table has them, but
+//     neither see nor change the values of somebody's session: errors.ErrUnsupported. [nguard.Guard.Sessions] lists
+//     devices and times, and of the person the ID.
 //
 // # Without one
 //
