@@ -26,7 +26,7 @@ type ApplyOptions struct {
 // protected field with its present value is no change. Undeclared names are dropped and recorded.
 // Either all that changes is written, or nothing.
 //
-// Errors: [ErrMalformed], [ErrNoUsableField], [ErrInvalid] and [ErrDenied], naming the field;
+// Errors: [ErrMalformed], [ErrNoUsableField], [ErrInvalid] and [ErrDenied], naming the field; [ErrTooLarge],
 // [ErrConflict], [ErrNoSession], [ErrUnavailable], [ErrTooLate].
 func (r *Request) Apply(ctx context.Context, body []byte, o ApplyOptions) (*Session, error) {
 	if r == nil {

@@ -178,8 +178,7 @@ func (g *Guard) successor(c change, d *Draft, want bool) (next *Record, turn boo
 	r := *c.found.Record
 	r.Data, r.User = d.data, d.user
 	r.Version, r.Updated = c.found.Version+1, now
-	aged := r.Due || now.Sub(r.Rotated) >= g.life.RotateEvery
-	turn = (want || c.rotate || aged) && c.canRotate && rotatable(c.found, now)
+	turn = (want || c.rotate || g.aged(&r, now)) && c.canRotate && rotatable(c.found, now)
 	if turn {
 		r.Rotated, r.Due = rotatedAt(now, c.found), false
 	} else if want || c.rotate && c.found.Match != Previous {
@@ -253,6 +252,8 @@ func failureReason(err error) string {
 		return "session ended meanwhile"
 	case errors.Is(err, ErrTooMany):
 		return "too many sessions"
+	case errors.Is(err, ErrTooLarge):
+		return "too large"
 	case errors.Is(err, ErrLastAdmin):
 		return "last admin"
 	case errors.Is(err, ErrNoUser):

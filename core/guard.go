@@ -78,6 +78,7 @@ type Guard struct {
 	lister   Lister
 	sweeper  Sweeper
 	tx       Transactor // nil: the store has none
+	bounded  Bounded    // nil: sessions of every size fit
 	users    Users
 	auth     Authenticator
 	updater  UserUpdater
@@ -133,6 +134,7 @@ func New(c Config) (*Guard, error) {
 	}
 	g.sweeper, _ = Ability[Sweeper](c.Store)
 	g.tx, _ = Ability[Transactor](c.Store)
+	g.bounded, _ = Ability[Bounded](c.Store)
 	g.auth, _ = c.Users.(Authenticator)
 	g.updater, _ = c.Users.(UserUpdater)
 	if db := database(c.Store); g.tx != nil && db != nil {

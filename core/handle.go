@@ -185,8 +185,8 @@ func (r *Request) EndOthers(ctx context.Context) (*Session, error) {
 // effect. Types, OneOf and Check of the fields hold; write policies are not asked. Fields with the
 // scope InUser are written to the users table and reach every session of the person.
 //
-// Errors: fn's own, [ErrInvalid], [ErrNoSession], [ErrConflict] when retries ran out, [ErrUnavailable],
-// [ErrTooLate] when the answer has started; errors.ErrUnsupported inside a transaction of the program (see
+// Errors: fn's own, [ErrInvalid], [ErrTooLarge], [ErrNoSession], [ErrConflict] when retries ran out,
+// [ErrUnavailable], [ErrTooLate] when the answer has started; errors.ErrUnsupported inside a transaction of the program (see
 // [WithTx]) when the store is a [CookieStore].
 func (r *Request) Update(ctx context.Context, fn func(d *Draft) error) (*Session, error) {
 	return r.change(ctx, change{action: "update", fn: func(_ context.Context, d *Draft) error { return fn(d) }})

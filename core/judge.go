@@ -139,7 +139,7 @@ func (g *Guard) judge(ctx context.Context, f Found, rotate, books bool) (Found, 
 	case f.Match == Spent, f.Match == Previous && !f.SeenAt.IsZero() && now.After(f.SeenAt.Add(Grace)):
 		return Found{}, g.theft(ctx, f)
 	}
-	turn := rotate && (r.Due || now.Sub(r.Rotated) >= g.life.RotateEvery) && rotatable(f, now)
+	turn := rotate && g.aged(r, now) && rotatable(f, now)
 	changed := g.users != nil && (f.User.Change != r.Stamp.Change || f.User.Open > 0)
 	if changed || turn {
 		return g.settle(ctx, f, rotate, books)
@@ -157,7 +157,10 @@ func (g *Guard) settle(ctx context.Context, f Found, rotate, books bool) (Found,
 	if err != nil {
 		return Found{}, err
 	}
-	turn := rotate && (next.Due || now.Sub(f.Rotated) >= g.life.RotateEvery) && rotatable(f, now)
+	turn := rotate && g.aged(&next, now) && rotatable(f, now)
+	if books && (stamp || turn) && g.full(f, &next) {
+		return g.crowded(ctx, f, next.User, rotate)
+	}
 	if books && (stamp || turn) {
 		return g.keepBooks(ctx, f, &next, turn)
 	}
@@ -166,6 +169,11 @@ func (g *Guard) settle(ctx context.Context, f Found, rotate, books bool) (Found,
 		return g.touch(ctx, f, now)
 	}
 	return f, nil
+}
+
+// aged says whether a session's token wants to be replaced by now.
+func (g *Guard) aged(r *Record, now time.Time) bool {
+	return r.Due || now.Sub(r.Rotated) >= g.life.RotateEvery
 }
 
 // rotatable says whether a successor may be made now: the caller holds the current token, and no

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -127,11 +128,8 @@ func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, 
 	ctx, cancel := g.lasting(ctx)
 	defer cancel()
 	now := g.now().UTC().Round(0)
-	l.options.Remember = l.options.Remember && g.life.remembers()
-	r := &Record{Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now, Remember: l.options.Remember,
-		Stamp: Epoch{Change: epoch.Change, Revoke: epoch.Revoke}, User: user, Data: l.data,
-		Device: strings.Clone(clean(l.options.Device)), IP: strings.Clone(l.options.IP), Methods: ownedList(l.options.Methods), Level: l.options.Level}
-	r.Expires, r.Idle = g.life.limits(now, l.options.Remember)
+	r := g.newRecord(owner, epoch, user, l.options, now)
+	r.Data = l.data
 	if l.aged {
 		r.AuthAt, r.Expires = l.old.AuthAt, l.old.Expires
 	}
@@ -181,6 +179,15 @@ func (g *Guard) create(ctx context.Context, l login, owner string, epoch Epoch, 
 	}
 	g.sweep(now)
 	return made.Found, nil
+}
+
+// newRecord is the session that a login makes.
+func (g *Guard) newRecord(owner string, epoch Epoch, user User, o LoginOptions, now time.Time) *Record {
+	r := &Record{Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now, Remember: o.Remember && g.life.remembers(),
+		Stamp: Epoch{Change: epoch.Change, Revoke: epoch.Revoke}, User: user,
+		Device: strings.Clone(clean(o.Device)), IP: strings.Clone(o.IP), Methods: ownedList(o.Methods), Level: o.Level}
+	r.Expires, r.Idle = g.life.limits(now, r.Remember)
+	return r
 }
 
 // noRow is err, unless that says only that what was to be removed is gone.

@@ -20,6 +20,7 @@ import (
 func (t *userTry) marked(ctx context.Context) error {
 	g := t.g
 	if err := t.prepare(ctx); err != nil {
+		t.refusedSize(ctx, err)
 		return err
 	}
 	if t.u.own != nil && t.u.own.version != 0 {

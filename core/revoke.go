@@ -16,7 +16,9 @@ func (g *Guard) Lookup(ctx context.Context, token string) (*Session, error) {
 	return g.session(ctx, f)
 }
 
-// Sessions returns the live sessions of a user, newest first.
+// Sessions returns the live sessions of a user, newest first. Those of a [CookieStore] are without what only
+// their browsers have: of the person they know the ID, and every field reads as unset. Decide by [Guard.Update],
+// which looks the person up, or by the users table.
 func (g *Guard) Sessions(ctx context.Context, userID string) ([]*Session, error) {
 	found, err := g.list(ctx, userID)
 	if err != nil {
@@ -61,6 +63,10 @@ func (g *Guard) list(ctx context.Context, userID string) (live []Found, err erro
 
 // Update changes one session of a user, outside of a request; see [Request.Update]. ctx names the actor.
 // Authority that changes rotates the token at the session's next write, since a job holds none.
+//
+// Of a [CookieStore] a job knows the row only: fn finds the person as the users table has them now, but the values
+// of the session itself read as unset and cannot be set (errors.ErrUnsupported). Hooks.Validate and Hooks.OnLoad,
+// which would take that for the session, are not run; the browser's next request runs them.
 func (g *Guard) Update(ctx context.Context, userID, id string, fn func(d *Draft) error) (*Session, error) {
 	owner, err := g.owner(userID)
 	if err != nil {
@@ -74,7 +80,7 @@ func (g *Guard) Update(ctx context.Context, userID, id string, fn func(d *Draft)
 		if err != nil {
 			return f, err
 		}
-		return g.judge(ctx, f, false, false)
+		return g.judgeFound(ctx, f)
 	}
 	f, err := reload(ctx)
 	if err != nil {
@@ -84,7 +90,32 @@ func (g *Guard) Update(ctx context.Context, userID, id string, fn func(d *Draft)
 	if err != nil {
 		return nil, err
 	}
+	if g.cookie.holds {
+		return &Session{rec: f.Record, seen: f.LastSeen, fields: g.fields}, nil
+	}
 	return g.session(ctx, f)
+}
+
+// judgeFound judges a session that a job has found. Rows of a store that keeps values in the cookie have no person:
+// somebody without any role would be decided about, and would seem to have been given one by the next lookup. So
+// they are looked up whether they have changed or not. Whether the change since the cookie was made asks for another
+// token is for the browser's own request to say, which knows what the cookie has.
+func (g *Guard) judgeFound(ctx context.Context, f Found) (Found, error) {
+	row := f.Record
+	if !g.cookie.holds || g.users == nil {
+		return g.judge(ctx, f, false, false)
+	}
+	stale := *row
+	stale.Stamp.Change = ^f.User.Change
+	f.Record = &stale
+	f, err := g.judge(ctx, f, false, false)
+	if err != nil {
+		return Found{}, err
+	}
+	whole := *row
+	whole.User = f.Record.User
+	f.Record = &whole
+	return f, nil
 }
 
 // Revoke ends one session of a user. [ErrNotFound]: no live session of this user has this handle. ctx

@@ -275,6 +275,14 @@ type RowLister interface {
 	Rows(ctx context.Context, owner, after string, n int) ([]Row, Epoch, error)
 }
 
+// Bounded is offered by a store that takes sessions up to a size only. The guard asks it before it writes
+// what becomes part of sessions elsewhere, such as in the users table.
+type Bounded interface {
+	// Fits says what Replace of f by next would say of the size, or Create of next when f is zero: nil, or an
+	// error that wraps [ErrTooLarge]. It does no I/O and changes nothing.
+	Fits(f Found, next *Record) error
+}
+
 // Sweeper is offered by a store whose dead rows do not vanish by themselves.
 type Sweeper interface {
 	// Sweep removes at most n rows whose Mark.Expires is at or before now, closes stale opens (see

@@ -13,8 +13,8 @@ import (
 // actor (see [WithActor]). fn may be called again when somebody else was faster, and its error is
 // returned as it is. Declared fields are checked; write policies are not asked.
 //
-// Errors: [ErrNoUser], [ErrLastAdmin], [ErrInvalid], [ErrConflict], [ErrUnavailable]; with
-// [ErrOutcomeUnknown] too when the write was sent and its answer was lost.
+// Errors: [ErrNoUser], [ErrLastAdmin], [ErrInvalid], [ErrTooLarge] where the store is [Bounded] and could not
+// take a login of the person afterwards, [ErrConflict], [ErrUnavailable]; with [ErrOutcomeUnknown] too when the write was sent and its answer was lost.
 func (g *Guard) ChangeUser(ctx context.Context, id string, fn func(u *User) error) (User, error) {
 	return g.changeUser(ctx, userChange{action: "change-user", id: id, fn: func(_ context.Context, d *Draft) error {
 		u := cloneUser(d.user)
@@ -29,7 +29,8 @@ func (g *Guard) ChangeUser(ctx context.Context, id string, fn func(u *User) erro
 // session of the person looks them up at its next request. Call it inside the transaction of the change,
 // with a context from [WithTx], so that neither is without the other; where users live in another
 // database use [Guard.ChangeUser], which survives a crash in between. After deleting a user call
-// [Guard.RevokeUser]. ctx names the actor.
+// [Guard.RevokeUser]. Nobody asks a [Bounded] store here: one who has become too large for it is looked up at
+// each request and cannot log in. ctx names the actor.
 func (g *Guard) UserChanged(ctx context.Context, userID string) error {
 	who, err := actor(ctx)
 	if err != nil {

@@ -17,7 +17,8 @@ type userTry struct {
 	got    Found
 }
 
-// prepare reads the user and runs the function on it. Nothing is written.
+// prepare reads the user, runs the function on it, and asks whether there is room for the result. Nothing is
+// written.
 func (t *userTry) prepare(ctx context.Context) error {
 	user, err := t.g.lookUp(ctx, t.u.id)
 	if err != nil {
@@ -51,7 +52,7 @@ func (t *userTry) prepare(ctx context.Context) error {
 	if t.u.own != nil {
 		t.event.Session = t.u.own.found.ID
 	}
-	return nil
+	return t.room()
 }
 
 // together is the way with one database: the row, the epoch, the own session and the record are one
@@ -62,6 +63,7 @@ func (t *userTry) together(ctx context.Context) error {
 		// The sink cannot join. The attempt goes first; the values are those of a read outside the
 		// transaction, which compares them again.
 		if err := t.prepare(ctx); err != nil {
+			t.refusedSize(ctx, err)
 			return err
 		}
 		if err := g.commit(ctx, t.with(Attempt, "")); err != nil {
@@ -91,7 +93,7 @@ func (t *userTry) together(ctx context.Context) error {
 		}
 		return nil
 	})
-	if g.sinkInTx && err != nil && refused(err) && !errors.Is(err, ErrConflict) && t.event.Name != "" {
+	if g.sinkInTx && err != nil && (refused(err) || errors.Is(err, ErrTooLarge)) && !errors.Is(err, ErrConflict) && t.event.Name != "" {
 		g.done(ctx, t.with(Failure, failureReason(err))) // what stood in the transaction is gone with it
 	}
 	if g.sinkInTx || g.silent || t.event.Name == "" {

@@ -31,8 +31,9 @@
 //     503, and the next try, which has the newer cookie, can.
 //   - A cookie cannot be rolled back: inside a transaction of the program ([nguard.WithTx]) a request's own
 //     session cannot be changed, errors.ErrUnsupported. Change it after the commit.
-//   - Jobs ([nguard.Guard.Update]) can end sessions and change users, but not the values of somebody's session:
-//     errors.ErrUnsupported.
+//   - Jobs ([nguard.Guard.Update]) can end sessions and change users, whom they see as the users table has them, but
+//     neither see nor change the values of somebody's session: errors.ErrUnsupported. [nguard.Guard.Sessions] lists
+//     devices and times, and of the person the ID.
 //
 // # Without one
 //
@@ -47,8 +48,12 @@
 // # Size
 //
 // Browsers keep 4096 bytes of a cookie. A session that does not fit into Config.MaxSize is
-// [nguard.ErrTooLarge], before anything is written, and the one before stays in force. Up to 12 KiB can be had
-// by a larger MaxSize: the value is then spread over several cookies, which count or fall together.
+// [nguard.ErrTooLarge], before anything is written, and the one before stays in force. What is in the users table
+// is part of each session of the person, so that it is held against the same bound before it is written there,
+// by whomever: a change is refused after which this session, or a login of the person, would not fit. What
+// statements of the program's own have written is not; such a person is looked up at each request, and logs in
+// when there is less of them. Up to 12 KiB can be had by a larger MaxSize: the value is then spread over several
+// cookies, which count or fall together.
 //
 // Two guards may use one store when their Namespace differs and their cookie has the same name.
 package cookiestore
