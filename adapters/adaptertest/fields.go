@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"errors"
 	"testing"
 
 	nguard "github.com/nguard-go/nguard/core"
@@ -36,6 +37,29 @@ func model(t testing.TB) *policy.Model {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// keepsSecret has a job of the program put a value into the private field of a person's only session. Where that is
+// in b's cookie, which no job can change, a page that b asks for does.
+func (b *browser) keepsSecret(userID, value string) {
+	b.w.t.Helper()
+	put := func(d *nguard.Draft) error { return secret.Set(d, value) }
+	_, err := b.w.guard.Update(byJob, userID, b.w.handle(userID), put)
+	if b.w.back.sealed == nil {
+		if err != nil {
+			b.w.t.Fatal(err)
+		}
+		return
+	}
+	if !errors.Is(err, errors.ErrUnsupported) {
+		b.w.t.Errorf("a job's change of what is in a cookie: error %v, want errors.ErrUnsupported", err)
+	}
+	base := b.w.pages(Route{Method: "POST", Path: "/secret", Handle: func(c Ctx) {
+		if _, err := c.From().Update(c.Context(), put); err != nil {
+			c.Fail(err)
+		}
+	}})
+	b.on(base).post("/secret", "").expect(200)
 }
 
 // People are in the users table of every Backing. Their password is guardtest.Password.

@@ -65,6 +65,11 @@ type Backing struct {
 	// Again opens the same data by other handles, as another process or the next one does. Nil when the
 	// handles are the data, as in memory: a second process is then a second guard on them.
 	Again func(t testing.TB) Backing
+	// Sealed returns the token that is in a cookie's value, or "" when there is none. It is for stores whose cookies
+	// hold the session: each write makes another value, and only the token in it tells whether that was replaced. It
+	// knows the cookies of Again's stores as well, and may be called by many goroutines at once. Nil when the value
+	// is the token.
+	Sealed func(t testing.TB, value string) string
 	// Dump returns every value that is stored of these people and of sessions, as somebody who stole the
 	// disk would find it. Nil when there is no looking into it: the cases that need it are skipped.
 	Dump func(t testing.TB, owners ...string) [][]byte

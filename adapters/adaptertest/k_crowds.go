@@ -55,6 +55,7 @@ func crowdOfOne(t *testing.T, k *kit) {
 			t.Errorf("request of kind %d: status %d, error %v", i%8, a.status, err)
 		}
 	})
+	w.back.notSealed(t, "the store lacks NoLostUpdate: of two updates at once the cookie that arrives last counts")
 	if got := client.do("GET", "/api/auth/session", "", by).at("session", "data", "visits"); got != float64(counted.Load()) {
 		t.Errorf("visits %v, want %d", got, counted.Load())
 	}
@@ -120,7 +121,7 @@ func crowdOfMany(t *testing.T, k *kit) {
 		if resp.StatusCode != 200 || r.Method == "GET" && got != id || r.Method == "POST" && (!strings.Contains(got, `"draft":"of `+id+`"`) || !strings.Contains(got, `"id":"`+id+`"`)) {
 			t.Errorf("%s of %s: status %d, body %s", r.Method, id, resp.StatusCode, got)
 		}
-		if h := given(w, answer{header: resp.Header}); h != "" && h != tokens[who] {
+		if h := given(w, answer{header: resp.Header}); h != "" && !w.sameToken(h, tokens[who]) {
 			t.Errorf("%s was given another token", id)
 		}
 	})

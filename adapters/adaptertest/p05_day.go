@@ -96,11 +96,12 @@ func (d *day) send() {
 			return
 		}
 		d.in(d.upTo(2*time.Second), func() {
-			if fresh != "" && fresh != token { // see send
-				d.jar = fresh
-				if !slices.Contains(d.tokens, fresh) {
-					d.tokens = append(d.tokens, fresh)
-				}
+			if fresh == "" || d.w.sameToken(fresh, token) && !d.w.sameToken(fresh, d.jar) { // see send
+				return
+			}
+			d.jar = fresh
+			if !slices.ContainsFunc(d.tokens, func(held string) bool { return d.w.sameToken(held, fresh) }) {
+				d.tokens = append(d.tokens, fresh)
 			}
 		})
 	})

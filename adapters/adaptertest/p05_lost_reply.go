@@ -23,7 +23,7 @@ func lostReply(t *testing.T, k *kit) {
 			c.Advance(30 * time.Minute)
 			path := map[string]string{"GET": "/who", "POST": "/api/visits"}[method]
 			a := w.show(first, method, path).expect(200)
-			if given(w, a) != second {
+			if !w.sameToken(given(w, a), second) {
 				t.Fatalf("%s with the predecessor after a lost reply: got cookie %q, want the one successor", method, given(w, a))
 			}
 			if handleOf(a) != id {
@@ -31,7 +31,7 @@ func lostReply(t *testing.T, k *kit) {
 			}
 		}
 		// A refresh that shows the predecessor is satisfied by the successor that exists.
-		if a := w.show(first, "POST", "/api/auth/refresh").expect(200); given(w, a) != second {
+		if a := w.show(first, "POST", "/api/auth/refresh").expect(200); !w.sameToken(given(w, a), second) {
 			t.Errorf("refresh with the predecessor gave %q, want the one successor", given(w, a))
 		}
 		b.get("/who").expect(200)
@@ -63,6 +63,9 @@ func lostReplyBusy(t *testing.T, k *kit) {
 				_, err := c.From().Update(c.Context(), func(d *nguard.Draft) error {
 					if runs.Add(1) == 1 {
 						_, err := w.guard.Update(nguard.WithActor(context.Background(), "job"), "user", id, func(d *nguard.Draft) error {
+							if w.back.sealed != nil { // its own values a job cannot change
+								return theme.Set(d, "dark")
+							}
 							return visits.Modify(d, func(n int) int { return n + 10 })
 						})
 						if err != nil {
@@ -93,11 +96,11 @@ func lostReplyBusy(t *testing.T, k *kit) {
 				}
 				a := send(w, b).expect(200)
 				second := given(w, a)
-				if second == first || second == "" {
+				if w.sameToken(second, first) || second == "" {
 					t.Fatalf("no rotation: %q", a.header["Set-Cookie"])
 				}
 				c.Advance(25 * time.Minute) // the reply was lost; the browser still holds the first
-				if got := given(w, w.show(first, "GET", "/who").expect(200)); got != second {
+				if got := given(w, w.show(first, "GET", "/who").expect(200)); !w.sameToken(got, second) {
 					t.Errorf("the predecessor gave %q, want the successor", got)
 				}
 				w.show(second, "GET", "/who").expect(200)

@@ -59,14 +59,7 @@ func traceCanaries(t *testing.T, k *kit) {
 	for range 12 {
 		w.browser().post("/api/auth/login", `{"id":"user","password":"`+wrong+`","otp":`+number+`}`).expect(401)
 	}
-	s, err := w.guard.Lookup(t.Context(), user.token())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := nguard.WithActor(t.Context(), "job")
-	if _, err := w.guard.Update(ctx, "user", s.ID(), func(d *nguard.Draft) error { return secret.Set(d, private) }); err != nil {
-		t.Fatal(err)
-	}
+	user.keepsSecret("user", private)
 	user.post("/api/auth/update", `{"secret":"`+refused+`"}`).expect(403)
 	user.post("/api/auth/update", `{"theme":"`+refused+`","language":"`+refused+`"}`).expect(400)
 	user.post("/api/auth/update", `{"theme":"dark","bogus":"`+refused+`"}`).expect(200)

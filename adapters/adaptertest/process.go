@@ -15,6 +15,7 @@ func another(t testing.TB, w *world) *world {
 	b := w.back
 	if b.again != nil {
 		b = b.k.hold(b.again(t))
+		b.sealed = w.back.sealed
 	}
 	return newWorld(t, b, func(c *nguard.Config) {
 		c.Now, c.Lifetime, c.MaxSessions, c.RefuseAtCap = w.config.Now, w.config.Lifetime, w.config.MaxSessions, w.config.RefuseAtCap
@@ -44,6 +45,14 @@ func (b backing) onlySQL(t testing.TB) {
 	t.Helper()
 	if !b.bySQL() {
 		t.Skip("not for this backing: sessions, people and records are not in one database, with the tables of adaptertest.SQL")
+	}
+}
+
+// notSealed skips the rest of a case, which asks for what cookies that hold the session cannot keep.
+func (b backing) notSealed(t testing.TB, why string) {
+	t.Helper()
+	if b.sealed != nil {
+		t.Skip("not for this backing: " + why)
 	}
 }
 

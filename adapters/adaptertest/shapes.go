@@ -94,6 +94,17 @@ func codeOf(a answer) string {
 }
 
 // silent fails when an answer sets a cookie.
+// restamped is silent about a read that brings a new state of the person. Where the cookie holds the session it is
+// what gets the new stamp, and holds the token that b had before.
+func restamped(t *testing.T, b *browser, before string, a answer) {
+	t.Helper()
+	if b.w.back.sealed == nil {
+		silent(t, a)
+	} else if lines := a.header["Set-Cookie"]; len(lines) != 1 || given(b.w, a) == before || !b.w.sameToken(given(b.w, a), before) {
+		t.Errorf("%s: Set-Cookie: %q, want the same token with the new stamp", a.what, lines)
+	}
+}
+
 func silent(t *testing.T, a answer) {
 	t.Helper()
 	if lines := a.header["Set-Cookie"]; len(lines) > 0 {

@@ -26,7 +26,7 @@ type spy struct {
 }
 
 func spyOn(s nguard.Store) *spy {
-	return &spy{Store: s, lister: s.(nguard.Lister), epochs: s.(nguard.Epochs), calls: map[string]int{}}
+	return &spy{Store: s, lister: ability[nguard.Lister](s), epochs: ability[nguard.Epochs](s), calls: map[string]int{}}
 }
 
 // watched puts a spy between the guard and its store.

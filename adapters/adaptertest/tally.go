@@ -47,12 +47,12 @@ func (s *tally) Delete(ctx context.Context, owner, id string) error {
 }
 
 func (s *tally) Epoch(ctx context.Context, owner string) (nguard.Epoch, error) {
-	return s.Store.(nguard.Epochs).Epoch(ctx, owner)
+	return ability[nguard.Epochs](s.Store).Epoch(ctx, owner)
 }
 
 func (s *tally) Bump(ctx context.Context, owner string, b nguard.Bump) (nguard.Epoch, error) {
 	s.bumps.Add(1)
-	return s.Store.(nguard.Epochs).Bump(ctx, owner, b)
+	return ability[nguard.Epochs](s.Store).Bump(ctx, owner, b)
 }
 
 // writes is everything but reads.

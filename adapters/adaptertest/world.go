@@ -25,6 +25,7 @@ type backing struct {
 	db     *sql.DB
 	again  func(t testing.TB) Backing
 	dump   func(t testing.TB, owners ...string) [][]byte
+	sealed func(t testing.TB, value string) string
 }
 
 // open is a backing with nothing in it but people.
@@ -34,7 +35,7 @@ func (k *kit) open(t testing.TB) backing {
 }
 
 func (k *kit) hold(b Backing) backing {
-	return backing{k, b.Name, b.Store, b.Users, b.Put, b.Remove, b.Sink, b.Read, b.DB, b.Again, b.Dump}
+	return backing{k, b.Name, b.Store, b.Users, b.Put, b.Remove, b.Sink, b.Read, b.DB, b.Again, b.Dump, b.Sealed}
 }
 
 // world is one running service and its clock.

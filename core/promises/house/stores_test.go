@@ -23,20 +23,21 @@ import (
 )
 
 // columns are the stores of the table in docs/stores.md, with the folder of the tests that run storetest on
-// them, if they do. None of them does I/O here.
+// them, and the file that opens them for adaptertest by the words of opens, if they do. None of them does I/O here.
 var columns = []struct {
-	head  string
-	store nguard.Store
-	tests string
+	head          string
+	store         nguard.Store
+	tests         string
+	opened, opens string
 }{
-	{"memory", memstore.New(), "stores/memstore"},
-	{"SQLite", sqlstore.New(nil, sqlstore.SQLite), "stores/sqlstore/sqlitetest"},
-	{"PostgreSQL", sqlstore.New(nil, sqlstore.Postgres), "stores/sqlstore/postgrestest"},
-	{"MariaDB, MySQL", sqlstore.New(nil, sqlstore.MySQL), "stores/sqlstore/mysqltest"},
-	{"Redis", inRedis(), "stores/redisstore/redistest"},
-	{"sealed cookies with companion", sealed(memstore.New()), "stores/cookiestore"},
-	{"sealed cookies alone", sealed(nil), ""}, // the suite is about what it lacks
-	{"scs backend", scsstore.New(scsmemory.NewWithCleanupInterval(0)), "stores/scsstore/scstest"},
+	{"memory", memstore.New(), "stores/memstore", "paritytest/parity_test.go", "adaptertest.Memory"},
+	{"SQLite", sqlstore.New(nil, sqlstore.SQLite), "stores/sqlstore/sqlitetest", "paritytest/parity_test.go", "adaptertest.SQL("},
+	{"PostgreSQL", sqlstore.New(nil, sqlstore.Postgres), "stores/sqlstore/postgrestest", "backingtest/stores_test.go", "adaptertest.Postgres("},
+	{"MariaDB, MySQL", sqlstore.New(nil, sqlstore.MySQL), "stores/sqlstore/mysqltest", "backingtest/stores_test.go", "adaptertest.MySQL("},
+	{"Redis", inRedis(), "stores/redisstore/redistest", "backingtest/redis_test.go", "redisstore.New("},
+	{"sealed cookies with companion", sealed(memstore.New()), "stores/cookiestore", "backingtest/cookies_test.go", "Companion: "},
+	{"sealed cookies alone", sealed(nil), "", "", ""}, // the suites are about what it lacks
+	{"scs backend", scsstore.New(scsmemory.NewWithCleanupInterval(0)), "stores/scsstore/scstest", "backingtest/stores_test.go", "scsstore.New("},
 }
 
 // inRedis is a store that nobody asks anything.
@@ -157,6 +158,7 @@ func TestStoreTable(t *testing.T) {
 		abilities(t, c.head, c.store, lacks, at, rows)
 		if c.tests != "" {
 			cases(t, c.head, c.tests, at, rows)
+			rules(t, c.head, "adapters/"+c.opened, c.opens, at, rows)
 		}
 	}
 }
@@ -210,6 +212,22 @@ func cases(t *testing.T, name, dir string, at int, rows [][]string) {
 			if (strings.HasPrefix(r[at], "yes") || strings.HasPrefix(r[at], "in one process")) && slices.Contains(names(r[len(r)-1]), m[1]) {
 				t.Errorf("%s, %s: the cell is %q, but %s skips the case %s", name, r[0], r[at], dir, m[1])
 			}
+		}
+	}
+}
+
+// rules checks that a store is opened for adaptertest, and that no rule is left out there but about a promise that its
+// cell denies.
+func rules(t *testing.T, name, file, opens string, at int, rows [][]string) {
+	t.Helper()
+	text := read(t, file)
+	if !strings.Contains(text, opens) {
+		t.Errorf("%s: %s has no %s", name, file, opens)
+	}
+	for _, m := range regexp.MustCompile(`adaptertest\.Skip\("([^" ]+ )([^"]+)"`).FindAllStringSubmatch(text, -1) {
+		row := slices.IndexFunc(rows, func(r []string) bool { return strings.HasPrefix(r[0], m[1]) })
+		if row < 0 || !strings.HasPrefix(rows[row][at], "no") {
+			t.Errorf("%s: %s leaves out the rule %s%s, and no cell says that the store lacks what it is about", name, file, m[1], m[2])
 		}
 	}
 }
