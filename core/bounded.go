@@ -63,12 +63,12 @@ func (t *userTry) refusedSize(ctx context.Context, err error) {
 // crowded goes on with a session that has no room for its person, whom this request has looked up as u. What
 // the store holds of it stays, with the stamp that sends each request to the users table; only its token and its
 // idle clock move. An authority that differs makes no rotation due: it would differ again the next time.
-func (g *Guard) crowded(ctx context.Context, f Found, u User, rotate bool) (Found, error) {
+func (g *Guard) crowded(ctx context.Context, f Found, u User, rotate bool, due books) (Found, error) {
 	now, kept := g.now(), *f.Record
 	var err error
 	if rotate && g.aged(&kept, now) && rotatable(f, now) && !g.full(f, &kept) {
-		f, err = g.keepBooks(ctx, f, &kept, true)
-	} else if touchDue(f, now) {
+		f, err = g.keepBooks(ctx, f, &kept, true, due)
+	} else if due == allBooks && touchDue(f, now) {
 		f, err = g.touch(ctx, f, now)
 	}
 	if err != nil {

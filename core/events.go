@@ -50,9 +50,7 @@ const readerPatience = 10 * time.Second
 // eventsPath is where the stream is asked for, below any mount.
 const eventsPath = "/api/auth/events"
 
-// opensStream reports whether a request is for a stream of events. Browsers repeat it by themselves whenever
-// a connection ends, which is no sign of a person: it does no bookkeeping, or a page that was left open would
-// never be idle.
+// opensStream reports whether a request is for a stream of events.
 func opensStream(l Line) bool {
 	return l.Method == http.MethodGet && strings.HasSuffix(l.Path, eventsPath)
 }

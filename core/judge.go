@@ -8,15 +8,27 @@ import (
 	"time"
 )
 
+// books is what bookkeeping a read may do.
+type books int
+
+const (
+	noBooks  books = iota // nothing is written
+	stamps                // what a change of the person makes due; nothing that tells of use
+	allBooks              // and the idle clock, and the mark of a token that was shown
+)
+
 // load finds the session of a token and judges it, with bookkeeping or without. When the bookkeeping of two
 // requests collides, the loser reads again; it never gives up because of bookkeeping.
-func (g *Guard) load(ctx context.Context, token string, rotate, books bool) (Found, error) {
+func (g *Guard) load(ctx context.Context, token string, rotate bool, due books) (Found, error) {
 	for try := 0; ; try++ {
 		f, err := g.read(ctx, token)
 		if err != nil {
 			return Found{}, g.unreadable(ctx, err)
 		}
-		f, err = g.judge(ctx, f, rotate, books && try < 3)
+		if try == 3 {
+			due = noBooks
+		}
+		f, err = g.judge(ctx, f, rotate, due)
 		if !errors.Is(err, errAgain) {
 			return f, err
 		}
@@ -36,7 +48,7 @@ func (g *Guard) reload(ctx context.Context, was Found) (f Found, err error) {
 	case f.Match == Spent, f.Match == Previous && !f.SeenAt.IsZero() && g.now().After(f.SeenAt.Add(Grace-time.Second)):
 		f.Match, f.Live = ByID, "" // within the grace it gets the successor like every other
 	}
-	return g.judge(ctx, f, false, false)
+	return g.judge(ctx, f, false, noBooks)
 }
 
 // readAgain reads a session that has been read before: by the token that the browser should hold, since a
@@ -117,11 +129,11 @@ func (g *Guard) unreadable(ctx context.Context, err error) error {
 }
 
 // judge decides what a stored session is worth now (promises P3, P5, P6, P11). rotate says that the
-// answer can carry a new token; books that bookkeeping may be written.
+// answer can carry a new token; due what bookkeeping may be written.
 //
 // The order matters. What ended stays ended whatever token is shown. Then the token: an old one is
 // theft. Then the person, as the users table knows them. Only then is anything written.
-func (g *Guard) judge(ctx context.Context, f Found, rotate, books bool) (Found, error) {
+func (g *Guard) judge(ctx context.Context, f Found, rotate bool, due books) (Found, error) {
 	now, r := g.now(), f.Record
 	g.sweep(now)
 	if !g.owns(r) {
@@ -142,30 +154,30 @@ func (g *Guard) judge(ctx context.Context, f Found, rotate, books bool) (Found, 
 	turn := rotate && g.aged(r, now) && rotatable(f, now)
 	changed := g.users != nil && (f.User.Change != r.Stamp.Change || f.User.Open > 0)
 	if changed || turn {
-		return g.settle(ctx, f, rotate, books)
+		return g.settle(ctx, f, rotate, due)
 	}
-	if books && touchDue(f, now) {
+	if due == allBooks && touchDue(f, now) {
 		return g.touch(ctx, f, now)
 	}
 	return f, nil
 }
 
 // settle is the path of a session that is not as stored: its person has changed, or its token is to.
-func (g *Guard) settle(ctx context.Context, f Found, rotate, books bool) (Found, error) {
+func (g *Guard) settle(ctx context.Context, f Found, rotate bool, due books) (Found, error) {
 	now, next := g.now(), *f.Record
 	stamp, err := g.refreshUser(ctx, f, &next)
 	if err != nil {
 		return Found{}, err
 	}
 	turn := rotate && g.aged(&next, now) && rotatable(f, now)
-	if books && (stamp || turn) && g.full(f, &next) {
-		return g.crowded(ctx, f, next.User, rotate)
+	if due >= stamps && (stamp || turn) && g.full(f, &next) {
+		return g.crowded(ctx, f, next.User, rotate, due)
 	}
-	if books && (stamp || turn) {
-		return g.keepBooks(ctx, f, &next, turn)
+	if due >= stamps && (stamp || turn) {
+		return g.keepBooks(ctx, f, &next, turn, due)
 	}
 	f.Record = &next // judged on the fresh user; the next write stores it
-	if books && touchDue(f, now) {
+	if due == allBooks && touchDue(f, now) {
 		return g.touch(ctx, f, now)
 	}
 	return f, nil
@@ -252,7 +264,7 @@ func storedUser(u User) (User, error) {
 
 // keepBooks stores a re-stamped or rotated record. An outage here ends nothing and denies nothing: the
 // session was read and judged, and the write falls due again with the next request.
-func (g *Guard) keepBooks(ctx context.Context, f Found, next *Record, turn bool) (got Found, err error) {
+func (g *Guard) keepBooks(ctx context.Context, f Found, next *Record, turn bool, due books) (got Found, err error) {
 	ctx, cancel := g.lasting(ctx)
 	defer cancel()
 	now := g.now().UTC().Round(0)
@@ -270,7 +282,7 @@ func (g *Guard) keepBooks(ctx context.Context, f Found, next *Record, turn bool)
 	}
 	switch {
 	case err == nil:
-		if touchDue(got, now) {
+		if due == allBooks && touchDue(got, now) {
 			return g.touch(ctx, got, now)
 		}
 		return got, nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -76,6 +77,28 @@ func (g *Guard) Of(ctx context.Context) (*Request, bool) {
 // what the browser knows of the session is out of date.
 const VersionHeader = "Nguard-Session-Version"
 
+// ExpiresInHeader is the header of what the endpoints answer to a question for the session: in how many milliseconds
+// it ends unless it is used. An answer without a body, a 304, says it in this way only.
+const ExpiresInHeader = "Nguard-Session-Expires-In"
+
+// PassiveHeader is a request header by which a page says, with the value "1", that no person has caused a request: a
+// timer has, or what the page has heard from the server or from another tab. A safe request with it is served like
+// every other one but is no use of the session, so that a page that was left open is idle some day (OWASP ASVS 5.0,
+// 7.3.1). Other methods, which change something, are use whatever it says.
+const PassiveHeader = "Nguard-Passive"
+
+// books says what bookkeeping the request may do. Browsers ask for a stream of events by themselves whenever a
+// connection ends, which is no sign of a person.
+func (r *Request) books() books {
+	switch {
+	case opensStream(r.line):
+		return noBooks
+	case safeMethod(r.line.Method) && slices.Equal(r.x.Header(PassiveHeader), []string{"1"}):
+		return stamps
+	}
+	return allBooks
+}
+
 // Begin is for adapters: it refuses cross-origin writes, finds and judges the session, sets the headers
 // that follow, and binds the Request to the exchange's context. A returned error is to be answered with
 // [Guard.Fail], and the handler not to be called. That there is no session, or that the store is down,
@@ -130,7 +153,7 @@ func (r *Request) open(in shown) {
 	case in.value == "":
 		return
 	}
-	f, err := g.load(&r.ctx, in.value, !safeMethod(r.line.Method), !opensStream(r.line))
+	f, err := g.load(&r.ctx, in.value, !safeMethod(r.line.Method), r.books())
 	if errors.Is(err, ErrMalformed) {
 		r.clearCookie() // never issued, so that no newer login can be lost with it
 	}

@@ -9,7 +9,7 @@ import (
 
 // Lookup returns the session of a token, outside of a request. Errors as [Request.Session] gives them.
 func (g *Guard) Lookup(ctx context.Context, token string) (*Session, error) {
-	f, err := g.load(ctx, token, false, true)
+	f, err := g.load(ctx, token, false, allBooks)
 	if err != nil {
 		return nil, noSession(err)
 	}
@@ -103,12 +103,12 @@ func (g *Guard) Update(ctx context.Context, userID, id string, fn func(d *Draft)
 func (g *Guard) judgeFound(ctx context.Context, f Found) (Found, error) {
 	row := f.Record
 	if !g.cookie.holds || g.users == nil {
-		return g.judge(ctx, f, false, false)
+		return g.judge(ctx, f, false, noBooks)
 	}
 	stale := *row
 	stale.Stamp.Change = ^f.User.Change
 	f.Record = &stale
-	f, err := g.judge(ctx, f, false, false)
+	f, err := g.judge(ctx, f, false, noBooks)
 	if err != nil {
 		return Found{}, err
 	}

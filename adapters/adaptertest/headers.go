@@ -101,9 +101,9 @@ func headersOfEveryStatus(t *testing.T, k *kit) {
 		raw    string
 		more   []string
 	}{
-		{"session", 200, w.written("GET", "/api/auth/session", "", me), []string{version, "Etag"}},
-		{"session, HEAD", 200, w.written("HEAD", "/api/auth/session", "", me), []string{version, "Etag"}},
-		{"validate", 200, w.written("GET", "/api/auth/validate", "", me), []string{version, "Etag"}},
+		{"session", 200, w.written("GET", "/api/auth/session", "", me), []string{version, "Etag", nguard.ExpiresInHeader}},
+		{"session, HEAD", 200, w.written("HEAD", "/api/auth/session", "", me), []string{version, "Etag", nguard.ExpiresInHeader}},
+		{"validate", 200, w.written("GET", "/api/auth/validate", "", me), []string{version, "Etag", nguard.ExpiresInHeader}},
 		{"validate, HEAD", 200, w.written("HEAD", "/api/auth/validate", "", me), []string{version}},
 		{"validate, POST", 200, w.written("POST", "/api/auth/validate", `{"token":"x"}`, sameOrigin, asJSON, me), []string{version}},
 		{"validate without a session", 200, w.written("GET", "/api/auth/validate", ""), nil},
@@ -114,8 +114,8 @@ func headersOfEveryStatus(t *testing.T, k *kit) {
 		{"update", 200, w.written("POST", "/api/auth/update", `{"language":"de"}`, sameOrigin, asJSON, me), []string{"Set-Cookie", version}},
 		{"profile", 200, w.written("POST", "/api/auth/profile", `{"name":"U"}`, sameOrigin, asJSON, me), []string{"Set-Cookie", version}},
 		{"update-role", 200, w.written("POST", "/api/auth/update-role", `{"userId":"mod","newRole":"user"}`, sameOrigin, asJSON, root), []string{version}},
-		{"not modified, session", 304, w.written("GET", "/api/auth/session", "", root, "If-None-Match: {etag of root}"), []string{version, "Etag"}},
-		{"not modified, validate", 304, w.written("GET", "/api/auth/validate", "", root, "If-None-Match: {etag of root}"), []string{version, "Etag"}},
+		{"not modified, session", 304, w.written("GET", "/api/auth/session", "", root, "If-None-Match: {etag of root}"), []string{version, "Etag", nguard.ExpiresInHeader}},
+		{"not modified, validate", 304, w.written("GET", "/api/auth/validate", "", root, "If-None-Match: {etag of root}"), []string{version, "Etag", nguard.ExpiresInHeader}},
 		{"malformed JSON", 400, w.written("POST", "/api/auth/update", `{`, sameOrigin, asJSON, me), []string{version}},
 		{"no usable field", 400, w.written("POST", "/api/auth/update", `{"x":1}`, sameOrigin, asJSON, me), []string{version}},
 		{"bad value", 400, w.written("POST", "/api/auth/update", `{"theme":"pink"}`, sameOrigin, asJSON, me), []string{version}},

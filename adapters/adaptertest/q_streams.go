@@ -24,6 +24,7 @@ var liveStreams = []rule{
 	{"live: limits of the server", "The time that the server gives a request to arrive does not end its stream.", liveServerLimits},
 	{"live: a transaction of the program", "A change that the program makes in its own transaction is told when that is committed.", liveTransaction},
 	{"live: permissions", "session and validate say what the person may do and how long the session lasts, and a tag covers it.", livePermissions},
+	{"live: asked by nobody", "What a page asks by itself, with Nguard-Passive, is answered like anything else, and is no use of the session: pages that ask in turn keep none alive.", livePassive},
 }
 
 var never = streams(time.Minute, time.Minute)

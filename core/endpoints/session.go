@@ -35,9 +35,14 @@ func session(c *call) error {
 
 // shown is what a client is told of a session, beside other members of the answer.
 func (c *call) shown(s *nguard.Session, others map[string]any) map[string]any {
-	body := map[string]any{"session": s, "permissions": c.guard.Permissions(s), "expiresIn": s.Expires().Sub(c.guard.Now()).Milliseconds()}
+	body := map[string]any{"session": s, "permissions": c.guard.Permissions(s), "expiresIn": c.expiresIn(s)}
 	maps.Copy(body, others)
 	return body
+}
+
+// expiresIn is in milliseconds.
+func (c *call) expiresIn(s *nguard.Session) int64 {
+	return s.Expires().Sub(c.guard.Now()).Milliseconds()
 }
 
 // validate answers 200 {valid, session, permissions, expiresIn} with and without a session: clients take another
@@ -112,7 +117,8 @@ func validateToken(c *call) error {
 
 // tag sets the ETag of a session and answers 304 when the caller has it. The tag is the version, for
 // If-Match, and a digest of what is shown, which a hook, or a program that gives a role other permissions,
-// can change without a version. The end of the session, which moves with every request, is no part of it.
+// can change without a version. The end of the session, which moves with every request, is no part of it, and
+// stands in a header that a 304 has as well.
 func (c *call) tag(s *nguard.Session) (unchanged bool, err error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
@@ -129,6 +135,7 @@ func (c *call) tag(s *nguard.Session) (unchanged bool, err error) {
 	sum := sha256.Sum256(raw)
 	tag := fmt.Sprintf(`"%s.%d.%s"`, s.ID(), s.Version(), hex.EncodeToString(sum[:8]))
 	c.x.SetHeader("Etag", tag)
+	c.x.SetHeader(nguard.ExpiresInHeader, strconv.FormatInt(c.expiresIn(s), 10))
 	for _, line := range c.x.Header("If-None-Match") {
 		for _, candidate := range strings.Split(line, ",") {
 			if strings.TrimPrefix(strings.TrimSpace(candidate), "W/") == tag {
