@@ -10,16 +10,9 @@ export type Reply = [outcome: Outcome, body: any, headers?: Headers];
 /** Reads an answer. What is not JSON is a failure, whatever its status says. */
 export const read = async (path: string, r: Response): Promise<Reply> => {
   const { status, headers } = r;
-  const body = /json/.test(headers.get("content-type")!) && (await r.json().catch(() => {}));
-  if (!body && status && status !== 304) console.warn("nguard: no JSON from " + path);
-  const success = r.ok && !!body && !!(body.session || body.ok);
+  const body = await r.json().catch(() => {});
+  if (!body && status && status !== 304) console.warn("nguard: no JSON: " + path);
+  const success = !!(r.ok && body && (body.session || body.ok));
   const error = success ? undefined : body?.error ?? "No answer.";
   return [{ success, message: error ?? body.message, error, code: body?.code, status, retryAfter: retryAfter(r) }, body, headers];
 };
-
-/** A request with a JSON body. */
-export const post = (value: unknown): RequestInit => ({
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify(value),
-});

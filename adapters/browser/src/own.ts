@@ -2,9 +2,9 @@ const names: any = { login: "onLogin", logout: "onLogout", update: "onUpdateSess
 
 /** fetch, with the functions of the application in place of the endpoints for which it has some. */
 export const withOwn = (latest: { current: any }): any => async (url: any, init: any) => {
-  const { basePath = "/api/auth" } = latest.current;
+  const { basePath = "/api/auth", fetch: request = fetch, ...props } = latest.current;
   const name = `${url}`.replace(basePath + "/", "");
-  const { [names[name]]: own, fetch: request = fetch } = latest.current;
+  const own = props[names[name]];
   if (!own) return request(url, init);
   const sent = init.body && JSON.parse(init.body);
   const ask = async () => (name === "update" ? own(sent.user, sent.data) : own(sent));

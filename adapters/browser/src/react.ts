@@ -57,7 +57,7 @@ export const SessionProvider = (props: SessionProviderProps): ReactNode => {
       if (event?.type === "expired") current.onExpire?.();
     });
     const stop = store.start();
-    const timer = refetchInterval && setInterval(store.validate, refetchInterval);
+    const timer = refetchInterval && setInterval(store.validate, refetchInterval, true);
     return () => {
       clearInterval(timer);
       stop();

@@ -1,4 +1,4 @@
-import type { Session, Updates } from "./types.js";
+import type { Updates } from "./types.js";
 
 /**
  * Returns b with those parts of a in it that are equal, and a itself when all of it is: whoever compares
@@ -14,18 +14,21 @@ export const share = (a: any, b: any): any => {
   return same ? a : out;
 };
 
-/** The members of an update that differ from the session, without some. */
-export const diff = (session: any, updates: any, without?: (key: string) => unknown): Updates => {
-  const out: any = {};
+/** The members of an update that differ from the session, without some, or undefined. */
+export const diff = (session: any, updates: any, without?: (key: string) => unknown): Updates | undefined => {
+  let out: any;
   for (const part of ["user", "data"])
     for (const key in updates[part]) {
-      const have = session[part][key];
+      const have = session?.[part]?.[key];
       const want = updates[part][key];
-      if (share(have, want) !== have && !without?.(key)) (out[part] ??= {})[key] = want;
+      if (share(have, want) !== have && !without?.(key)) ((out ??= {})[part] ??= {})[key] = want;
     }
   return out;
 };
 
 /** The session with an update in it. Objects are merged one level deep, as the server does. */
-export const merge = (session: any, { user, data }: Updates): Session | null =>
-  session && { ...session, user: { ...session.user, ...user }, data: { ...session.data, ...data } };
+export const merge = (session: any, updates: any): any => ({
+  ...session,
+  user: { ...session?.user, ...updates?.user },
+  data: { ...session?.data, ...updates?.data },
+});

@@ -1,15 +1,11 @@
-import { post, read, type Reply } from "./call.js";
+import { read, type Reply } from "./call.js";
 import { backoff, later, retryAfter, sleep } from "./hold.js";
 import { createPush } from "./push.js";
 import { diff, merge, share } from "./share.js";
 import type { LoginResult, Reason, Result, Session, SessionEvent, State, Store, StoreOptions, Updates } from "./types.js";
 
 /** What is never shown before the server has agreed: authority, and what identifies. */
-const guarded = /^(id|roles?|permissions|is(Super)?Admin)$/;
-
-const ended: Result = { success: false, status: 401, message: "", error: "Not signed in.", session: null };
-
-const versionOf = (headers: Headers) => headers.get("nguard-session-version");
+const guarded = /^(id|roles?|permissions|is.*Admin)$/;
 
 /** What tabs say to each other. None of it is a part of a session. */
 interface Message {
@@ -23,7 +19,7 @@ interface Message {
 /** An update that is not answered yet, and the part of it that is shown already. */
 interface Job {
   patch: Updates;
-  shown: Updates;
+  shown?: Updates;
 }
 
 /** Makes a store, which holds one session and knows of no other. Nothing happens before it is started or asked. */
@@ -40,50 +36,59 @@ export const createStore = (options: StoreOptions = {}): Store => {
   } = options;
   const listeners = new Set<(event?: SessionEvent) => void>();
   let state = { retryAfter: null } as State;
-  let truth = given || null; // what the server said last; the state has updates on top of it
-  let answered = given === null; // whether it has said anything
-  let jobs: Job[] = [];
+  let truth = given; // what the server said last, undefined before; the state has updates on top of it
+  const jobs = new Set<Job>();
   let last: Promise<any> = Promise.resolve(); // of the queue of updates
-  let onWire: Promise<unknown> | undefined; // the update that was sent last
+  let onWire: Promise<Reply> | undefined; // the update that was sent last
   let asking: Promise<unknown> | undefined; // the validation that runs
-  let version: string | null | undefined; // of truth; "" is the one that will be named next
-  let wanted: string | null | undefined; // the newest that somebody named
+  let used = false; // whether a person wants to be asked for
+  let version: string | null | undefined; // of truth, where it is known
+  let seen: typeof version | false; // the last that an answer to the application named
   let tag: string | null | undefined;
   let deadline = given?.expires ?? 0; // when the session ends, on the clock of this machine
   const held: Record<string, number> = {}; // until when requests are kept back
   let failures = 0;
   let running = 0;
   let away = false; // the page is not shown any more, and may be shown again
-  let pushed: unknown;
+  let pushed = false;
   let timers: any[] = []; // for the end of the session, and for another try
   let stop: AbortController;
   let channel: BroadcastChannel | undefined;
 
-  const emit = (event?: SessionEvent) => listeners.forEach((listener) => listener(event));
   const tell = (message: Message) => channel?.postMessage(message);
 
-  const show = (change: Partial<State>) => {
+  /** The truth with the updates on top that are not answered yet, or with the parts of them that are shown. */
+  const layered = (part: keyof Job) => truth && [...jobs].reduce((s, job) => merge(s, job[part]), truth);
+
+  const show = (change: Partial<State>, event?: SessionEvent | null) => {
     state = {
       ...state,
       ...change,
-      session: share(state.session, jobs.reduce((s, job) => merge(s, job.shown), truth)),
-      status: truth ? "authenticated" : answered ? "unauthenticated" : "loading",
+      session: share(state.session, layered("shown") ?? null),
+      status: truth ? "authenticated" : truth === null ? "unauthenticated" : "loading",
     };
-    emit();
+    // A listener that throws must not keep an answer from the others, from other tabs or from whoever waits for it.
+    listeners.forEach((listener) => {
+      try {
+        listener(event!);
+      } catch (e) {
+        console.error(e);
+      }
+    });
   };
   const expiresIn = () => Math.max(0, deadline - Date.now());
   const overdue = () => truth && !expiresIn();
 
   /** Opens or closes the connection for push, and sets the timer for the end of the session. */
   const follow = () => {
-    const on = running && !away && truth && events;
-    if (!pushed !== !on) push((pushed = on));
+    const on = !!(running && !away && truth && events);
+    if (pushed !== on) push((pushed = on));
     clearTimeout(timers[0]);
     if (running && expiresIn()) timers[0] = later(() => (overdue() ? validate() : follow()), expiresIn());
   };
 
-  const settle = (permissions: readonly string[], error: string | null = null, reason: Reason | null = null) => {
-    show({ permissions, error, reason, isStale: false });
+  const settle = (permissions: readonly string[], error: string | null = null, reason: Reason | null = null, event?: SessionEvent | null) => {
+    show({ permissions, error, reason, isStale: false }, event);
     follow();
   };
 
@@ -91,135 +96,156 @@ export const createStore = (options: StoreOptions = {}): Store => {
   const take = ({ session, expiresIn: left, permissions }: any, headers?: Headers) => {
     // A success that does not say what the session is now.
     if (!session) return;
-    // Only the server knows what another role may do.
-    const known = permissions ?? (truth?.data?.role === session.data?.role && state.permissions);
+    const before = truth;
     truth = share(truth, session) as Session;
+    // What one person has asked for is not sent for the next.
+    if (before?.user?.id !== truth.user?.id) jobs.clear();
+    // Only the server knows what another role may do.
+    const known = permissions ?? (before?.data?.role === truth.data?.role && state.permissions);
     failures = 0;
-    deadline = left == null ? session.expires : Date.now() + left;
-    version = headers ? versionOf(headers) : "";
+    // 304 has no body to say it in.
+    left = headers?.get("nguard-session-expires-in") ?? left;
+    deadline = left ? Date.now() + +left : session.expires;
+    // What the application hands on is most likely what it was just answered.
+    version = headers ? headers.get("nguard-session-version") : seen !== version && seen || null;
     tag = headers?.get("etag");
     settle(known || session.permissions || []);
     return known;
   };
 
-  const end = (reason: Reason, error: string | null = null) => {
+  const end = (reason: Reason, error?: string | null) => {
     const had = truth;
-    if (!had && answered) return;
-    answered = true;
     truth = version = tag = null;
-    jobs = [];
+    jobs.clear();
     deadline = 0;
-    settle([], error, had && reason);
-    if (had) {
-      emit({ type: reason });
-      tell({ reason });
-    }
+    settle([], error, had ? reason : state.reason, had && { type: reason });
+    if (had) tell({ reason });
   };
 
-  /** Keeps back requests that the server does not want yet, each kind by its own path. */
-  const pass = async (path: string) => {
-    let left: number;
+  /**
+   * Sends a request once the server wants requests to its path. What it says is made then, since much may have
+   * happened meanwhile.
+   */
+  const send = async (input: any, prepare: () => RequestInit | undefined) => {
+    const path = `${input.url ?? input}`;
+    let left;
+    await 0; // whoever prepares it has the promise by then
     while ((left = held[path]! - Date.now()) > 0) await sleep(left);
-  };
-  const send = async (path: string, input: any, init?: RequestInit) => {
-    const r = await request(input, init);
-    const wait = !r.ok && retryAfter(r);
-    if (wait) spread({ path, retryAfter: wait });
+    const r = await request(input, prepare());
+    if (!r.ok && retryAfter(r)) spread({ path, retryAfter: retryAfter(r) });
     return r;
   };
 
-  /** Asks an endpoint. */
-  const call = async (path: string, init: RequestInit): Promise<Reply> => {
-    const url = `${basePath}/${path}`;
-    const signal = AbortSignal.timeout(3e4);
-    return read(url, await send(path, url, { credentials: "include", signal, ...init }).catch(() => Response.error()));
+  /** Asks an endpoint. What cannot be sent is a failure like any other. */
+  const call = async (name: string, prepare?: () => RequestInit): Promise<Reply> => {
+    const url = basePath + "/" + name;
+    const init = (): RequestInit => ({
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      credentials: "include",
+      signal: AbortSignal.timeout(3e4),
+      ...prepare?.(),
+    });
+    return read(url, await send(url, init).catch(() => Response.error()));
   };
 
-  const ask = async (reason?: Reason | false): Promise<void> => {
-    await pass("validate");
-    clearTimeout(timers[1]);
-    const before = truth;
-    const known = version;
-    const late = overdue();
-    const [{ success, status, error }, body, headers] = await call("validate", { headers: tag && !late ? { "if-none-match": tag } : {} });
+  const ask = async (reason: Reason = "revoked"): Promise<void> => {
+    let before: unknown, known: unknown, late: unknown;
+    const [{ success, status, error }, body, headers] = await call("validate", () => {
+      clearTimeout(timers[1]);
+      before = truth;
+      known = version;
+      late = overdue();
+      const headers: any = used ? {} : { "nguard-passive": "1" };
+      used = false;
+      if (tag) headers["if-none-match"] = tag;
+      return { method: "GET", headers };
+    });
     // What was done here meanwhile is newer.
     if (truth !== before || version !== known) return;
     if (success || status === 304) {
-      take(success ? body : { session: truth, permissions: state.permissions, expiresIn: expiresIn() }, headers);
+      take(success ? body : { ...state, session: truth }, headers);
       if (known && version !== known) {
-        emit({ type: "updated" });
+        show({}, { type: "updated" });
         tell({ version });
       }
-    } else if (status === 401 || (body && status < 300)) end(late ? "expired" : reason || "revoked", truth && error);
+    } else if (status === 401 || (body && status < 300)) end(late ? "expired" : reason, truth && error);
     else {
-      const again = /^(0|5|429)/.test(status as any);
-      answered ||= !again;
+      if (!/^(0|5|429)/.test(status as any)) truth ??= null;
+      else if (running) timers[1] = setTimeout(validate, backoff(failures++));
       show({ isStale: !!truth, error });
-      if (again && running) timers[1] = setTimeout(validate, backoff(failures++));
     }
   };
-  const validate = (reason?: Reason | false): Promise<unknown> => (asking ??= ask(reason).finally(() => (asking = undefined)));
+  const validate = (reason?: Reason): Promise<unknown> => (asking ??= ask(reason).finally(() => (asking = undefined)));
+
+  /** Asks for a person, which counts as use of the session. A question that nobody has caused may be on its way. */
+  const look = async () => {
+    used = true;
+    await validate();
+    if (used) await validate();
+  };
 
   /**
    * Asks after what is on its way, since an answer that is made already may not know of the reason to ask.
-   * When a version is named, the answer that brings it may be on its way too: then nothing is asked.
+   * When a version is named, the answer that brings it may be on its way too: then nothing is asked. Where versions are
+   * not known, each message is a reason to ask.
    */
-  const check = async (reason?: Reason | false, named?: string | null) => {
-    if (named && !reason) {
-      if (named === version || named === wanted) return;
-      wanted = named;
-      await sleep(50);
-      if (version === "") version = named;
-    }
+  const check = async (named?: string | null, reason?: Reason) => {
+    if (named) await sleep(50);
     await onWire;
     await asking;
-    if (reason ? truth : named !== version) await validate(reason);
+    if (named === undefined ? truth : !named || named !== version) await validate(reason);
   };
 
   const hear = ({ version, reason, path, retryAfter }: Message) => {
     if (path) {
-      show({ retryAfter: (held[path] = Date.now() + retryAfter!) });
-      emit({ type: "rate_limited", path, retryAfter });
-    } else void check(reason, version);
+      show({ retryAfter: (held[path] = Date.now() + retryAfter!) }, { type: "rate_limited", path, retryAfter });
+    } else void check(version, reason);
   };
   const spread = (message: Message) => {
     tell(message);
     hear(message);
   };
-  const push = createPush(basePath, options, spread);
+  const push = createPush(basePath, options, spread, check);
 
   /** Takes the answer to a change that was asked for here. */
-  const finish = async ([r, body, headers]: Reply): Promise<LoginResult> => {
-    if (r.success) {
-      if (!take(body, headers)) void check("revoked");
-      tell({ version });
-    } else {
-      show({ error: r.error });
-      // The session may be another one by now, or nobody knows whether the change was made.
-      await check("revoked");
-    }
-    return { ...truth, ...r, session: truth };
+  const finish = ([r, body, headers]: Reply): LoginResult => {
+    const known = r.success && take(body, headers);
+    if (r.success) tell({ version });
+    else show({ error: r.error });
+    // The session may be another one by now, or nobody knows whether the change was made. Whoever has asked for it
+    // does not wait for that.
+    if (!known) void check();
+    return { ...truth, ...r, session: truth! };
   };
 
   const run = async (job: Job, again?: boolean): Promise<Result> => {
-    await pass("update");
-    if (!jobs.includes(job)) return ended;
-    const reply = await (onWire = call("update", post(job.patch)));
+    // What has become true meanwhile is not sent.
+    const patch = diff(truth, job.patch);
+    if (!patch) {
+      jobs.delete(job);
+      return { success: true, status: 200, message: "", session: truth! };
+    }
+    const sent = call("update", () => {
+      // Who has left meanwhile has nothing sent.
+      if (!jobs.has(job)) throw 0;
+      onWire = sent;
+      return { body: JSON.stringify(patch) };
+    });
+    const reply = await sent;
     if (!again && /409|412/.test(reply[0].status as any)) {
-      await check("revoked");
-      if (truth) job.patch = diff(truth, job.patch);
+      await check();
       return run(job, true);
     }
-    if (!jobs.includes(job)) return ended;
-    jobs = jobs.filter((other) => other !== job);
-    return finish(reply);
+    return jobs.delete(job) ? finish(reply) : { ...reply[0], session: null };
   };
 
   const wake = ({ type, persisted }: any) => {
-    away = type === "pagehide";
+    // A page is hidden after it has gone, and then must not open anything: the browser could not keep it.
+    if (persisted != null) away = type === "pagehide";
     follow();
     // The first pageshow is the page's own loading.
-    if (!away && !globalThis.document?.hidden && persisted !== false && (refetchOnFocus || overdue())) void validate();
+    if (!away && !globalThis.document?.hidden && persisted !== false && (refetchOnFocus || overdue())) void look();
   };
 
   settle(may);
@@ -241,7 +267,7 @@ export const createStore = (options: StoreOptions = {}): Store => {
           channel = new BroadcastChannel(basePath);
           channel.onmessage = ({ data }) => hear(data);
         }
-        if (given !== null) void validate();
+        if (given !== null) void look();
       }
       return () => {
         if (--running) return;
@@ -251,46 +277,38 @@ export const createStore = (options: StoreOptions = {}): Store => {
         follow();
       };
     },
-    async login(credentials = {}) {
-      await pass("login");
-      const reply = await call("login", post(credentials));
-      if (reply[0].success) jobs = [];
-      return finish(reply);
+    async login(credentials) {
+      return finish(await call("login", () => ({ body: JSON.stringify(credentials) })));
     },
     async logout() {
-      const [r] = await call("logout", { method: "POST" });
+      const [r] = await call("logout");
       end("logout", r.error);
       return { ...r, session: null };
     },
     async updateSession(user: any, data?: any, { optimistic = true } = {}) {
-      const { session } = state;
       const updates = !data && (user?.user || user?.data) ? user : { user, data };
-      if (!session) return ended;
-      const patch = diff(session, updates);
+      // What differs now, or will once all that waits is done.
+      const patch = merge(diff(truth, updates), diff(layered("patch"), updates));
       const hidden = (key: string) => !optimistic || guarded.test(key) || protectedFields.includes(key);
-      const job = { patch, shown: diff(session, updates, hidden) };
-      if (!patch.user && !patch.data) return { success: true, status: 200, message: "", session };
-      jobs = [...jobs, job];
+      const job = { patch, shown: diff({}, patch, hidden) };
+      jobs.add(job);
       show({});
       return (last = last.then(() => run(job)));
     },
-    async validate() {
-      await validate();
+    async validate(passive) {
+      await (passive === true ? validate() : look());
       const { session, error, isStale } = state;
       return { valid: !!session && !isStale, session, expiresIn: expiresIn(), error };
     },
     adoptSession(answer: any) {
-      void finish([{ success: true } as Result, answer.user ? { session: answer } : answer]);
+      finish([{ success: true } as Result, answer?.user ? { session: answer } : { ...answer }]);
     },
     expiresIn,
     async fetch(input: any, init) {
-      const path = `${input.url ?? input}`;
-      await pass(path);
-      const r = await send(path, input, init);
-      const named = versionOf(r.headers);
+      const r = await send(input, () => init);
+      seen = r.status !== 403 && r.headers.get("nguard-session-version");
       // Where a session was found its version is named, so that this 401 may be about something else.
-      const doubt = (r.status === 403 || (r.status === 401 && !named)) && "revoked";
-      if (doubt || named) void check(doubt, named);
+      if (seen || /40[13]/.test(r.status as any)) void check(seen || undefined);
       return r;
     },
   };

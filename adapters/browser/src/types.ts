@@ -60,7 +60,7 @@ export interface Validation {
 export interface SessionEvent {
   /** "updated": somebody or something else than this page changed the session. */
   type: "updated" | "rate_limited" | Reason;
-  /** For "rate_limited": milliseconds to wait, and for what. */
+  /** For "rate_limited": milliseconds to wait, and the path that waits. */
   retryAfter?: number;
   path?: string;
 }
@@ -114,9 +114,9 @@ export interface Store {
   /** Sends what differs from the session, in the order of the calls. One object {user, data} works too. */
   updateSession(user: Partial<User> | null | undefined, data?: Partial<Data> | null, options?: UpdateOptions): Promise<Result>;
   updateSession(updates: Updates, data?: undefined, options?: UpdateOptions): Promise<Result>;
-  /** Asks the server for the session now. */
-  validate(): Promise<Validation>;
-  /** Takes a session, or a whole answer with one, that the application has fetched itself. */
+  /** Asks the server for the session now. That is use of the session, unless passive says that no person has caused it. */
+  validate(passive?: boolean): Promise<Validation>;
+  /** Takes a session, or a whole answer with one, that the application has fetched itself: best by fetch of the store, which knows its version. */
   adoptSession(answer: Answer): void;
   /** Milliseconds until the session ends, 0 without one. */
   expiresIn(): number;

@@ -54,7 +54,7 @@ test("a session that was used elsewhere lives on", async (t) => {
   server.extend(uma.email, 120000);
   await clock.advance(61000);
   assert.equal(store.getState().status, "authenticated");
-  assert.deepEqual(asked(), ["GET validate 200"]);
+  assert.deepEqual(asked(), ["GET validate 304"]);
   assert.ok(store.expiresIn() > 50000);
 });
 

@@ -34,7 +34,7 @@ for (const status of [429, 503])
       assert.ok(result.retryAfter! > 29000 && result.retryAfter! <= 30000, String(result.retryAfter));
       assert.equal(store.getState().session!.data.theme, "light");
       assert.ok(store.getState().retryAfter! > Date.now() + 29000);
-      assert.deepEqual([events[0].type, events[0].path], ["rate_limited", "update"]);
+      assert.deepEqual([events[0].type, events[0].path], ["rate_limited", "/api/auth/update"]);
       asked();
       const later = store.updateSession(null, { language: "de" });
       assert.equal(store.getState().session!.data.language, "de", "shown while it waits");
@@ -83,4 +83,41 @@ test("reads are held back too, and the session stays", async (t) => {
   await store.validate();
   assert.deepEqual([store.getState().isStale, store.getState().status], [false, "authenticated"]);
   assert.deepEqual(asked(), ["GET validate 429", "GET validate 304"]);
+});
+
+test("an action does not wait for the hold of another path", async (t) => {
+  const { server, store, asked } = await signedIn(t);
+  const clock = fakeClock(t);
+  const done = async <T>(work: Promise<T>) => {
+    let result: T | undefined;
+    void work.then((r) => (result = r));
+    await clock.advance(100);
+    return result!;
+  };
+  server.fault("validate", { status: 429, retryAfter: 60 });
+  await done(store.validate());
+  server.fault("update", { status: 400 });
+  assert.equal((await done(store.updateSession(null, { theme: "dark" })))?.status, 400);
+  assert.equal((await done(store.login({ ...uma, password: "?" })))?.status, 401);
+  asked();
+  await clock.advance(61000);
+  assert.ok(asked().every((r) => r === "GET validate 304"));
+});
+
+test("the application's own requests and the actions share what they know of a path", async (t) => {
+  const { server, store, asked } = await signedIn(t);
+  const clock = fakeClock(t);
+  const events: any[] = [];
+  store.subscribe((e) => e && events.push(e.path));
+  server.fault("update", { status: 429, retryAfter: 30 });
+  void store.fetch("/api/auth/update", { method: "POST", body: '{"theme":"dark"}' });
+  await clock.advance(100);
+  assert.deepEqual(events, ["/api/auth/update"]);
+  asked();
+  const own = store.updateSession(null, { theme: "dark" });
+  const other = store.fetch("/api/auth/update", { method: "POST", body: '{"language":"de"}' });
+  await clock.advance(29000);
+  assert.deepEqual(asked(), []);
+  await clock.advance(2000);
+  assert.deepEqual([(await own).success, (await other).ok], [true, true]);
 });

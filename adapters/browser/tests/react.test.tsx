@@ -221,3 +221,18 @@ test("refetchInterval asks again and again, onExpire tells", async () => {
 test("a hook without a provider says what is missing", () => {
   assert.throws(() => renderToString(<Whole />), /no SessionProvider/);
 });
+
+test("what refetchInterval asks is no use of the session", async () => {
+  const server = createServer();
+  const browser = server.browser();
+  const causes: unknown[] = [];
+  const fetch: typeof globalThis.fetch = (input, init) => {
+    causes.push(new Headers(init?.headers).get("nguard-passive"));
+    return browser.options.fetch(input, init);
+  };
+  const { unmount, act } = await renderWithSession(<Whole />, { ...quiet, server, browser, fetch, refetchInterval: 25 });
+  causes.length = 0;
+  await act(() => until(() => causes.length > 2));
+  assert.deepEqual([...new Set(causes)], ["1"]);
+  await unmount();
+});

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createStore } from "@nguard/browser";
 import { createServer } from "@nguard/browser/testing";
-import { pause, signedIn, tabs, uma, until } from "./stage.js";
+import { ada, pause, signedIn, since, tabs, uma, until } from "./stage.js";
 
 test("nothing happens before a store is started", async () => {
   const server = createServer();
@@ -107,6 +107,7 @@ test("a refused change is rolled back, then the session is asked for", async (t)
   const result = await done;
   assert.deepEqual([result.success, result.status, result.code], [false, 403, "forbidden"]);
   assert.equal(store.getState().session!.data.theme, "light");
+  await pause(20);
   assert.deepEqual(asked(), ["POST update 403", "GET validate 304"]);
 });
 
@@ -170,7 +171,8 @@ test("401 on an update: the session is gone, and why is kept", async (t) => {
   store.subscribe((e) => e && events.push(e.type));
   server.revoke(uma.email);
   const result = await store.updateSession(null, { theme: "dark" });
-  assert.deepEqual([result.success, result.status, result.session], [false, 401, null]);
+  assert.deepEqual([result.success, result.status], [false, 401]);
+  await until(() => !store.getState().session);
   const { session, status, reason, error } = store.getState();
   assert.deepEqual([session, status, reason, error], [null, "unauthenticated", "revoked", "You are not signed in."]);
   assert.deepEqual(events, ["revoked"]);
@@ -195,10 +197,10 @@ test("an update of somebody who has left meanwhile is not sent for the next one"
   const second = store.updateSession(null, { language: "de" });
   await store.logout();
   assert.equal((await first).success, false);
-  assert.equal((await second).error, "Not signed in.");
+  assert.deepEqual([(await second).success, (await second).session], [false, null]);
   assert.deepEqual(asked().filter((r) => r.includes("update")), ["POST update 401"]);
   assert.equal(store.getState().session, null);
-  assert.equal((await store.updateSession(null, { theme: "dark" })).error, "Not signed in.");
+  assert.equal((await store.updateSession(null, { theme: "dark" })).code, "no_session");
 });
 
 test("no connection: an update never claims success, and the session stays", async (t) => {
@@ -206,6 +208,7 @@ test("no connection: an update never claims success, and the session stays", asy
   server.offline(true);
   const result = await store.updateSession(null, { theme: "dark" });
   assert.deepEqual([result.success, result.status, result.error], [false, 0, "No answer."]);
+  await until(() => store.getState().isStale);
   let state = store.getState();
   assert.deepEqual([state.session!.data.theme, state.isStale, state.status], ["light", true, "authenticated"]);
   server.offline(false);
@@ -288,4 +291,105 @@ test("two stores know nothing of each other", async (t) => {
   await one.login(uma);
   await two.validate();
   assert.equal(two.getState().session, null);
+});
+
+test("a queued update is not sent for the person who signs in meanwhile", async (t) => {
+  const server = createServer();
+  const browser = server.browser();
+  browser.signIn(uma.email);
+  const [one, two] = await tabs(t, browser, 2, { events: false });
+  const asked = since(server);
+  server.fault("update", { status: 429, retryAfter: 0.3 });
+  await one!.updateSession(null, { theme: "dark" });
+  const queued = one!.updateSession({ name: "Uma's" });
+  await two!.login(ada);
+  await until(() => one!.getState().session!.user.email === ada.email);
+  assert.equal(one!.getState().session!.user.name, "Ada Admin");
+  assert.deepEqual([(await queued).success, (await queued).session], [false, null]);
+  assert.equal(one!.getState().session!.user.name, "Ada Admin");
+  assert.deepEqual(asked().filter((r) => r.includes("update")), ["POST update 429"]);
+});
+
+test("a change back is sent too, while the first is on its way", async (t) => {
+  const { store, asked } = await signedIn(t);
+  const results = await Promise.all([
+    store.updateSession(null, { theme: "dark" }, { optimistic: false }),
+    store.updateSession(null, { theme: "light" }),
+  ]);
+  assert.deepEqual(results.map((r) => [r.success, r.session!.data.theme]), [[true, "dark"], [true, "light"]]);
+  assert.equal(store.getState().session!.data.theme, "light");
+  assert.deepEqual(asked(), ["POST update 200", "POST update 200"]);
+});
+
+test("an update that equals one on its way answers by what becomes true", async (t) => {
+  const { server, store, asked } = await signedIn(t);
+  const twice = () => Promise.all([store.updateSession(null, { theme: "dark" }), store.updateSession(null, { theme: "dark" })]);
+  for (const times of [1, 2]) {
+    server.fault("update", { status: 400, times });
+    const results = await twice();
+    assert.deepEqual(results.map((r) => r.success), [false, times === 1]);
+    assert.equal(store.getState().session!.data.theme, times === 1 ? "dark" : "light");
+    assert.equal(asked().filter((r) => r.startsWith("POST")).length, 2);
+    await store.updateSession(null, { theme: "light" });
+    await store.validate();
+    asked();
+  }
+  assert.deepEqual((await twice()).map((r) => r.success), [true, true]);
+  assert.deepEqual(asked(), ["POST update 200"], "what has become true is not asked for again");
+});
+
+test("a conflict that leaves nothing to change is a success", async (t) => {
+  const { server, store, asked } = await signedIn(t);
+  server.fault("update", { status: 409 });
+  const done = store.updateSession(null, { theme: "dark" });
+  server.change(uma.email, { theme: "dark" });
+  const result = await done;
+  assert.deepEqual([result.success, result.status, result.session!.data.theme], [true, 200, "dark"]);
+  assert.deepEqual(asked(), ["POST update 409", "GET validate 200"]);
+});
+
+test("a listener that throws is reported, and stops nothing", async (t) => {
+  const server = createServer();
+  const browser = server.browser();
+  browser.signIn(uma.email);
+  const errors = t.mock.method(console, "error", () => {});
+  const [store, other] = await tabs(t, browser, 2, { events: false });
+  const heard: unknown[] = [];
+  store!.subscribe(() => {
+    throw Error("of the application");
+  });
+  store!.subscribe((event) => heard.push(event?.type));
+  assert.equal((await store!.updateSession(null, { theme: "dark" })).success, true);
+  assert.equal((await store!.updateSession(null, { language: "de" })).success, true);
+  server.revoke(uma.email);
+  await store!.validate();
+  await until(() => other!.getState().reason === "revoked", "the other tab is told");
+  assert.ok(heard.includes("revoked"));
+  assert.ok(errors.mock.calls.length > 0 && errors.mock.calls.every((c) => (c.arguments[0] as Error).message === "of the application"));
+});
+
+test("what cannot be sent is a failure, is not shown, and stops nothing", async (t) => {
+  const { store, asked } = await signedIn(t);
+  const results = await Promise.all([store.updateSession(null, { theme: 1n as any }), store.updateSession(null, { language: "de" })]);
+  assert.deepEqual(results.map((r) => r.success), [false, true]);
+  assert.ok(results[0].error);
+  assert.deepEqual([store.getState().session!.data.theme, store.getState().session!.data.language], ["light", "de"]);
+  assert.deepEqual(asked().filter((r) => r.startsWith("POST")), ["POST update 200"]);
+  assert.equal((await store.login({ email: 1n })).success, false);
+});
+
+test("a session without data can be updated", async (t) => {
+  const { store } = await signedIn(t);
+  store.adoptSession({ user: { id: "3" }, expires: Date.now() + 60000 } as any);
+  assert.equal((await store.updateSession(null, { theme: "dark" })).session!.data.theme, "dark");
+});
+
+test("an answer that signs nobody in takes back what a failure said", async (t) => {
+  const server = createServer();
+  const [store] = await tabs(t, server.browser(), 1);
+  server.fault("validate", { status: 500 });
+  await store!.validate();
+  assert.ok(store!.getState().error);
+  await store!.validate();
+  assert.deepEqual([store!.getState().error, store!.getState().reason], [null, null]);
 });

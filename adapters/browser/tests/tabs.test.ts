@@ -189,5 +189,50 @@ test("a connection that is refused is tried later, and not before", async (t) =>
   assert.deepEqual(asked(), []);
   await clock.advance(60000);
   assert.equal(server.connections, 1);
-  assert.deepEqual(asked(), ["GET events 503", "GET events 200"]);
+  assert.deepEqual(asked(), ["GET events 503", "GET validate 304", "GET events 200"]);
+});
+
+test("a session that ended while the connection was down is noticed by all", async (t) => {
+  const server = createServer();
+  const browser = server.browser();
+  browser.signIn(uma.email);
+  const all = await tabs(t, browser, 2);
+  await until(() => server.connections === 1);
+  await pause(80);
+  server.offline(true);
+  await until(() => server.connections === 0);
+  server.revoke(uma.email);
+  server.offline(false);
+  await until(() => all.every((s) => s.getState().reason === "revoked"));
+});
+
+test("without crossTab each tab has a connection of its own, and closes it", async () => {
+  const server = createServer();
+  const browser = server.browser();
+  browser.signIn(uma.email);
+  const stores = [1, 2].map(() => createStore({ ...browser.options, crossTab: false }));
+  const stops = stores.map((s) => s.start());
+  await until(() => server.connections === 2);
+  server.change(uma.email, { role: "moderator" });
+  await until(() => stores.every((s) => s.getState().session!.data.role === "moderator"));
+  for (const stop of stops) stop();
+  await until(() => server.connections === 0);
+});
+
+test("where no version is known, each message is a reason to ask", async (t) => {
+  const server = createServer();
+  const browser = server.browser();
+  const bare: typeof fetch = async (...request) => {
+    const r = await browser.options.fetch(...request);
+    r.headers.delete("nguard-session-version");
+    return r;
+  };
+  const [one, two] = await tabs(t, browser, 2, { events: false, fetch: bare });
+  await one!.login(uma);
+  await until(() => two!.getState().status === "authenticated");
+  await one!.updateSession(null, { theme: "dark" });
+  await until(() => two!.getState().session!.data.theme === "dark");
+  const asked = since(server);
+  await pause(120);
+  assert.deepEqual(asked(), [], "nobody answers a message with one");
 });

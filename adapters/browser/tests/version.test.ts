@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fakeClock } from "./clock.js";
 import { pause, signedIn, uma, until } from "./stage.js";
 
 test("a version that differs is asked about once, however many answers name it", async (t) => {
@@ -29,7 +30,10 @@ test("fetch, then adoptSession: one request", async (t) => {
       assert.equal(store.getState().session!.data.theme, "dark");
       await pause(80);
       assert.deepEqual(asked(), ["POST update 200"]);
-      // The version that comes next is that of the adopted session.
+      // Of a session that somebody else has fetched the version is not known: the next that is named is asked about, once.
+      await store.fetch("/api/auth/session");
+      await pause(80);
+      assert.deepEqual(asked(), ["GET session 200", ...(name === "fetch" ? ["GET validate 200"] : [])]);
       await store.fetch("/api/auth/session");
       await pause(80);
       assert.deepEqual(asked(), ["GET session 200"]);
@@ -85,4 +89,28 @@ test("429 of the application holds that path", async (t) => {
   await store.fetch("/api/users");
   assert.ok(Date.now() - began >= 80);
   assert.deepEqual(events, ["rate_limited /api/users"]);
+});
+
+test("a version that is named long after adoptSession is not taken for that of the adopted session", async (t) => {
+  const { server, browser, store } = await signedIn(t);
+  const clock = fakeClock(t);
+  const fetched = browser.options.fetch("/api/auth/update", { method: "POST", body: '{"theme":"dark"}' });
+  await clock.advance(10);
+  store.adoptSession((await (await fetched).json()) as any);
+  await clock.advance(60000);
+  server.change(uma.email, { role: "moderator" });
+  void store.fetch("/api/auth/session");
+  await clock.advance(1000);
+  assert.equal(store.getState().session!.data.role, "moderator");
+});
+
+test("adopting nothing asks", async (t) => {
+  for (const nothing of [null, undefined, {}, { error: "no" }]) {
+    const { store, asked } = await signedIn(t);
+    store.adoptSession(nothing as any);
+    await pause(20);
+    assert.deepEqual(asked(), ["GET validate 304"]);
+    assert.ok(store.getState().session);
+    await store.logout();
+  }
 });

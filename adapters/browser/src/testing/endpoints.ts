@@ -53,8 +53,10 @@ const logout = (world: World, call: Call) => {
 const validate = (world: World, call: Call) => {
   if (!call.row) return call.method === "HEAD" ? refuse("no_session") : json(200, { valid: false, ...JSON.parse(refusal) });
   const etag = `"${world.versionOf(call.row)}.0"`;
-  if (call.headers.get("if-none-match") === etag) return json(304, null, { etag });
-  return json(200, { valid: true, ...told(world, call.row) }, { etag });
+  // The tag says nothing of the end, and 304 has no body that could.
+  const headers = { etag, "nguard-session-expires-in": String(call.row.expires - Date.now()) };
+  if (call.headers.get("if-none-match") === etag) return json(304, null, headers);
+  return json(200, { valid: true, ...told(world, call.row) }, headers);
 };
 const refusal = JSON.stringify({ error: "You are not signed in.", message: "You are not signed in.", code: "no_session" });
 

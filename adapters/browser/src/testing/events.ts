@@ -36,7 +36,14 @@ export const createEventSource = (world: World, connect: () => Row | number | un
       if (typeof row === "number") return this.fail(2);
       if (!row) return this.retry();
       this.readyState = 1;
-      const expiry = setTimeout(() => world.end(row, "expired"), Math.min(row.expires - Date.now(), 2 ** 31 - 1));
+      // Use may have moved the end meanwhile.
+      const watch = () => {
+        const left = row.expires - Date.now();
+        if (left > 0) expiry = setTimeout(watch, Math.min(left, 2 ** 31 - 1));
+        else world.end(row, "expired");
+      };
+      let expiry: any;
+      watch();
       const leave = () => {
         clearTimeout(expiry);
         world.streams.delete(stream);

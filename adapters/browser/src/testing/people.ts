@@ -14,7 +14,10 @@ export interface Row {
   id: string;
   account: Account;
   version: number;
+  /** When it ends unless it is used. */
   expires: number;
+  /** When it ends however much it is used. */
+  absolute: number;
 }
 
 /** The three people of the example program, with its fields. */

@@ -100,6 +100,9 @@ export const createServer = (options: ServerOptions = {}): Server => {
         return new Response(fault.html, { status: fault.status ?? 200, headers: { "content-type": "text/html", ...headers } });
       if (fault?.json !== undefined) return json(fault.status ?? 200, fault.json, headers);
       call.row = world.find(cookie);
+      // What no person has caused is no use of the session, so that a page that is open does not keep it alive.
+      const passive = /^(GET|HEAD)$/.test(call.method) && call.headers.get("nguard-passive") === "1";
+      if (call.row && !passive) world.use(call.row);
       const r = fault?.status ? refuseWith(fault.status, headers) : answer(world, call);
       if (call.row) r.headers.set("nguard-session-version", world.versionOf(call.row));
       return r;

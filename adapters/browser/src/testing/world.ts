@@ -8,6 +8,8 @@ export interface ServerOptions {
   fields?: Record<string, (value: unknown) => boolean>;
   /** How long a session lasts, in milliseconds. Default: an hour. */
   sessionTime?: number;
+  /** How long a session lasts that nobody uses, in milliseconds. Default: as long as one that is used. */
+  idleTime?: number;
   /** How many updates a person may ask for in a minute. Default: any number. */
   updatesPerMinute?: number;
 }
@@ -28,15 +30,17 @@ export class World {
   readonly streams = new Set<Stream>();
   private readonly rows = new Map<string, Row>();
   private readonly sessionTime: number;
+  private readonly idleTime: number;
   private readonly updatesPerMinute: number;
   private readonly updates = new Map<Account, number[]>();
   private count = 0;
 
-  constructor({ accounts = demoAccounts(), roles = demoRoles, fields = demoFields, sessionTime = 36e5, updatesPerMinute = Infinity }: ServerOptions) {
+  constructor({ accounts = demoAccounts(), roles = demoRoles, fields = demoFields, sessionTime = 36e5, idleTime = Infinity, updatesPerMinute = Infinity }: ServerOptions) {
     this.accounts = accounts;
     this.roles = roles;
     this.fields = fields;
     this.sessionTime = sessionTime;
+    this.idleTime = idleTime;
     this.updatesPerMinute = updatesPerMinute;
   }
 
@@ -48,9 +52,16 @@ export class World {
   }
 
   begin(account: Account): Row {
-    const row = { id: "session" + ++this.count, account, version: 1, expires: Date.now() + this.sessionTime };
+    const absolute = Date.now() + this.sessionTime;
+    const row = { id: "session" + ++this.count, account, version: 1, expires: absolute, absolute };
     this.rows.set(row.id, row);
+    this.use(row);
     return row;
+  }
+
+  /** Sets the idle clock back. */
+  use(row: Row): void {
+    row.expires = Math.min(row.absolute, Date.now() + this.idleTime);
   }
 
   end(row: Row, why: "revoked" | "expired"): void {
@@ -76,7 +87,7 @@ export class World {
 
   /** Moves the end of all sessions of a person. */
   extend(account: Account, ms: number): void {
-    for (const row of this.rows.values()) if (row.account === account) row.expires = Date.now() + ms;
+    for (const row of this.rows.values()) if (row.account === account) row.expires = row.absolute = Date.now() + ms;
   }
 
   versionOf = (row: Row) => `${row.id}.${row.version}`;
