@@ -64,7 +64,7 @@ test("a question says whether a person has caused it", async (t) => {
   await until(count);
   assert.deepEqual(causes(), ["person"]);
   await until(() => server.connections === 1);
-  await pause(80);
+  await pause(300);
 
   server.change(uma.email, { language: "de" });
   await until(() => store.getState().session!.data.language === "de");

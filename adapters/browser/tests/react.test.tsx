@@ -66,7 +66,7 @@ test("the actions say what they do", async () => {
     );
   };
   const { container, store, act, unmount } = await renderWithSession(<Page />, { events: false });
-  const settled = (id: string) => act(async () => (click(container, id), await pause(30)));
+  const settled = (id: string) => act(async () => (click(container, id), await pause(200)));
   await settled("#wrong");
   assert.equal(seen.at(-1), "false The credentials are not right. undefined false");
   await settled("#in");
@@ -89,10 +89,10 @@ test("useSessionUpdate, useSessionExpiry, useSessionEvents", async () => {
   };
   const { container, server, act, unmount } = await renderWithSession(<Page />, quiet);
   assert.equal(container.textContent, "false null 3600000");
-  await act(async () => (click(container, "button"), await pause(30)));
+  await act(async () => (click(container, "button"), await pause(200)));
   assert.match(container.textContent!, /^false A value is not accepted. 3[56]/);
   server.revoke(as);
-  await act(async () => (click(container, "button"), await pause(30)));
+  await act(async () => (click(container, "button"), await pause(200)));
   assert.deepEqual(events, [{ type: "revoked" }]);
   await unmount();
 });
@@ -130,7 +130,7 @@ test("the server renders the session that it has, asks nothing, and the page tak
   container.innerHTML = html;
   let root: any;
   await act(async () => void (root = hydrateRoot(container, page)));
-  await act(() => pause(30));
+  await act(() => pause(200));
   assert.match(container.innerHTML, /authenticated false Uma User false/, "the first answer corrects what the page was given");
   assert.deepEqual(permissions, []);
   assert.equal(errors.mock.callCount(), 0);
@@ -147,7 +147,7 @@ test("strict mode asks once, and a store can be shared", async () => {
     <StrictMode><SessionProvider store={store}><Whole /></SessionProvider><SessionProvider store={store}><Whole /></SessionProvider></StrictMode>,
     { server, browser: server.browser(), crossTab: false },
   );
-  await act(() => pause(30));
+  await act(() => pause(200));
   assert.equal(container.textContent, "authenticated false Uma User false".repeat(2));
   assert.equal(server.connections, 1);
   await unmount();
@@ -209,7 +209,7 @@ test("a function of the application stands for the endpoint, not for other paths
 
 test("refetchInterval asks again and again, onExpire tells", async () => {
   let expired = 0;
-  const server = createServer({ sessionTime: 500 });
+  const server = createServer({ sessionTime: 2000 });
   const { unmount, act } = await renderWithSession(<Whole />, { ...quiet, server, refetchInterval: 25, onExpire: () => expired++ });
   const asked = since(server);
   await act(() => until(() => expired));

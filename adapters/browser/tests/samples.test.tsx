@@ -60,7 +60,7 @@ for (const target of targets()) {
     await people.press("p:nth-of-type(2) button:nth-of-type(2)");
     await people.soon(() => people.store.getState().session!.data.theme === "dark");
     assert.equal(people.container.querySelector("[aria-pressed=true]")!.textContent, "dark");
-    await act(() => pause(80));
+    await act(() => pause(300));
     assert.deepEqual(asked, ["/api/auth/update"]);
     await people.press("p:nth-of-type(2) button:nth-of-type(1)");
 
@@ -116,7 +116,7 @@ test("adoptSession makes it one request", async () => {
   asked.length = 0;
   await own.press("button");
   await own.shows("moderator to moderator");
-  await act(() => pause(80));
+  await act(() => pause(300));
   assert.deepEqual(asked, ["/api/auth/update"]);
   await own.close();
 });

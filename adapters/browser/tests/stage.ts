@@ -7,9 +7,9 @@ export const password = "nguard-demo";
 export const uma = { email: "user@example.com", password };
 export const ada = { email: "admin@example.com", password };
 
-/** Waits until something is so, at most two seconds. */
+/** Waits until something is so, at most twenty seconds. */
 export const until = async (what: () => unknown, words = what.toString()) => {
-  const end = performance.now() + 2000;
+  const end = performance.now() + 20_000;
   while (!what()) {
     assert.ok(performance.now() < end, "did not happen: " + words);
     await pause(2);

@@ -11,16 +11,16 @@ test("login, update and logout in one tab reach the others, with one request eac
   const asked = since(server);
   await one!.login(uma);
   await until(() => others.every((s) => s.getState().status === "authenticated"));
-  await pause(80);
+  await pause(300);
   assert.deepEqual(asked(), ["POST login 200", ...Array(3).fill("GET validate 200")]);
   await one!.updateSession(null, { theme: "dark" });
   await until(() => others.every((s) => s.getState().session?.data.theme === "dark"));
-  await pause(80);
+  await pause(300);
   assert.deepEqual(asked(), ["POST update 200", ...Array(3).fill("GET validate 200")]);
   await one!.logout();
   await until(() => others.every((s) => s.getState().status === "unauthenticated"));
   assert.deepEqual(others.map((s) => s.getState().reason), Array(3).fill("logout"));
-  await pause(80);
+  await pause(300);
   assert.deepEqual(asked(), ["POST logout 200", ...Array(3).fill("GET validate 200")]);
 });
 
@@ -33,7 +33,7 @@ test("an end that one tab notices is told to all", async (t) => {
   server.revoke(uma.email);
   await all[0]!.validate();
   await until(() => all.every((s) => s.getState().reason === "revoked"));
-  await pause(80);
+  await pause(300);
   assert.equal(asked().length, 4);
 });
 
@@ -45,7 +45,7 @@ test("a tab that has the version already gets 304", async (t) => {
   const asked = since(server);
   const before = two!.getState().session;
   one!.adoptSession(one!.getState().session);
-  await pause(80);
+  await pause(300);
   assert.deepEqual(asked(), ["GET validate 304"]);
   assert.equal(two!.getState().session, before);
 });
@@ -72,7 +72,7 @@ test("ten tabs have one connection, and all hear of somebody else's change, with
   browser.signIn(uma.email);
   const all = await tabs(t, browser, 10);
   await until(() => server.connections === 1);
-  await pause(80);
+  await pause(300);
   assert.equal(server.requests.filter((r) => r.includes("events")).length, 1);
   const asked = since(server);
   const heard: string[] = [];
@@ -80,7 +80,7 @@ test("ten tabs have one connection, and all hear of somebody else's change, with
   server.change(uma.email, { role: "moderator" });
   await until(() => all.every((s) => s.getState().session!.role === "moderator"));
   assert.ok(all.every((s) => s.getState().permissions.includes("posts:edit")));
-  await pause(80);
+  await pause(300);
   assert.deepEqual(asked(), Array(10).fill("GET validate 200"));
   assert.deepEqual(heard, Array(10).fill("updated"));
 });
@@ -91,10 +91,10 @@ test("an own update is one request, although the server tells of it", async (t) 
   browser.signIn(uma.email);
   const [one] = await tabs(t, browser, 1);
   await until(() => server.connections === 1);
-  await pause(80);
+  await pause(300);
   const asked = since(server);
   await one!.updateSession(null, { theme: "dark" });
-  await pause(120);
+  await pause(400);
   assert.deepEqual(asked(), ["POST update 200"]);
 });
 
@@ -107,7 +107,7 @@ test("another tab takes over when the leader closes, and hears what came between
   await leader.validate();
   await until(() => server.connections === 1);
   const [next] = await tabs(t, browser, 1);
-  await pause(20);
+  await pause(300);
   assert.equal(server.connections, 1);
   stop();
   server.change(uma.email, { theme: "dark" });
@@ -123,7 +123,7 @@ test("a revoked session signs out every tab, and ends the connection", async (t)
   await until(() => server.connections === 1);
   server.revoke(uma.email);
   await until(() => all.every((s) => s.getState().reason === "revoked"));
-  await pause(60);
+  await pause(250);
   assert.equal(server.connections, 0);
   await all[0]!.login(uma);
   await until(() => server.connections === 1 && all.every((s) => s.getState().status === "authenticated"));
@@ -143,7 +143,7 @@ test("a new login in a tab that is signed in moves the connection to the new ses
   await one!.login(uma);
   await until(() => server.connections === 1);
   await one!.login(uma);
-  await pause(100);
+  await pause(300);
   assert.equal(one!.getState().status, "authenticated");
   await until(() => server.connections === 1);
   server.change(uma.email, { theme: "dark" });
@@ -157,7 +157,7 @@ test("without locks, without EventSource or without events nothing is opened", a
   await tabs(t, browser, 1, { events: false });
   await tabs(t, browser, 1, { locks: null });
   await tabs(t, browser, 1, { EventSource: null });
-  await pause(30);
+  await pause(200);
   assert.equal(server.requests.filter((r) => r.includes("events")).length, 0);
 });
 
@@ -198,7 +198,7 @@ test("a session that ended while the connection was down is noticed by all", asy
   browser.signIn(uma.email);
   const all = await tabs(t, browser, 2);
   await until(() => server.connections === 1);
-  await pause(80);
+  await pause(300);
   server.offline(true);
   await until(() => server.connections === 0);
   server.revoke(uma.email);
@@ -233,6 +233,6 @@ test("where no version is known, each message is a reason to ask", async (t) => 
   await one!.updateSession(null, { theme: "dark" });
   await until(() => two!.getState().session!.data.theme === "dark");
   const asked = since(server);
-  await pause(120);
+  await pause(400);
   assert.deepEqual(asked(), [], "nobody answers a message with one");
 });

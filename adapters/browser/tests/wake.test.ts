@@ -11,7 +11,7 @@ test("a look at the page asks once, with the version that it has", async (t) => 
   const { asked } = await signedIn(t);
   fire("focus");
   fire("visibilitychange");
-  await pause(20);
+  await pause(100);
   assert.deepEqual(asked(), ["GET validate 304"]);
 });
 
@@ -38,12 +38,12 @@ test("the connection is closed when the page goes, and comes back with it", asyn
   await until(() => server.connections === 1);
   const asked = since(server);
   fire("pageshow", { persisted: false });
-  await pause(80);
+  await pause(300);
   assert.deepEqual(asked(), [], "the first pageshow is the page's own loading");
   fire("pagehide", { persisted: true });
   // Browsers say so after it, and a connection or a lock would keep the page out of their cache.
   fire("visibilitychange");
-  await pause(20);
+  await pause(100);
   assert.equal(server.connections, 0);
   assert.deepEqual(asked(), []);
   server.change(uma.email, { theme: "dark" });
@@ -60,10 +60,10 @@ test("a store stops when all who have started it are done", async () => {
   const asked = since(server);
   stops[0]!();
   fire("focus");
-  await pause(20);
+  await pause(100);
   assert.equal(asked().length, 1);
   stops[1]!();
   fire("focus");
-  await pause(20);
+  await pause(100);
   assert.equal(asked().length, 0);
 });
