@@ -205,5 +205,5 @@ func outageByDeadline(t *testing.T, k *kit) {
 		user.client.CloseIdleConnections()
 		w.server.Close()
 		eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= goroutines+20 })
-	}, func(c *nguard.Config) { c.Timeout = 150 * time.Millisecond })
+	}, func(c *nguard.Config) { c.Timeout = 400 * time.Millisecond })
 }

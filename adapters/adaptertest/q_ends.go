@@ -75,13 +75,13 @@ func liveExpires(t *testing.T, k *kit) {
 		s.over("session.expired", "idle")
 		b.get("/api/auth/events").failed(401)
 	}, never, func(c *nguard.Config) {
-		c.Lifetime = nguard.Lifetime{Idle: 700 * time.Millisecond, Absolute: time.Hour}
+		c.Lifetime = nguard.Lifetime{Idle: 2 * time.Second, Absolute: time.Hour}
 	})
 	k.each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		s, _ := b.listens()
 		s.over("session.expired", "absolute")
-	}, never, func(c *nguard.Config) { c.Lifetime = nguard.Lifetime{Absolute: 700 * time.Millisecond} })
+	}, never, func(c *nguard.Config) { c.Lifetime = nguard.Lifetime{Absolute: 2 * time.Second} })
 }
 
 func liveExpiresByClock(t *testing.T, k *kit) {

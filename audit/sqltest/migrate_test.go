@@ -201,6 +201,9 @@ func TestMigrateWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	release := d.stall(t, open(t))
+	if err := db.Ping(); err != nil { // to connect is not what takes the time
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Migrate(ctx); !errors.Is(err, nguard.ErrUnavailable) || errors.Is(err, nguard.ErrOutcomeUnknown) {

@@ -110,7 +110,7 @@ func TestFullOfExhaustedKeys(t *testing.T) {
 		for i := range 2000 {
 			passed += allowed(t, l, user(1_000_000+i), 1)
 		}
-		if passed < 1000 {
+		if passed < 600 { // where full sets turn newcomers away, nearly none passes
 			t.Errorf("limit %d: with a tenth of the table free, %d of 2000 newcomers passed", limit, passed)
 		}
 		for _, i := range locked {

@@ -15,8 +15,8 @@ import (
 	nguard "github.com/nguard-go/nguard/core"
 )
 
-// enough is how many histories a fault is looked for in. The rarest takes a few dozen.
-const enough = 1000
+// enough is how many histories a fault is looked for in. The rarest takes about two hundred.
+const enough = 10_000
 
 // TestMutants: whatever is wrong with a store, in one of the ways that stores are wrong in, shows.
 func TestMutants(t *testing.T) {

@@ -54,7 +54,11 @@ func TestLateWrite(t *testing.T) {
 				_, err := s.Replace(soon(t), ada.Found, storetest.Next(ada.Found), false)
 				left <- err
 			}()
-			<-reached
+			select {
+			case <-reached:
+			case err := <-left:
+				t.Fatalf("it left before the write: %v", err)
+			}
 			is(t, <-left, []error{nguard.ErrUnavailable, nguard.ErrOutcomeUnknown})
 
 			is(t, s.Delete(soon(t), "ada", ada.ID), []error{nguard.ErrUnavailable}, nguard.ErrOutcomeUnknown)
