@@ -37,7 +37,9 @@ const Grace = 10 * time.Second
 // that was last seen further in the future than this is refused, and kept.
 const Skew = 5 * time.Minute
 
-func (l Lifetime) withDefaults() (Lifetime, error) {
+// WithDefaults returns l with the default in the place of each zero, or an error that names what is wrong with it.
+// It is for what has to know how long sessions of a guard last, such as a codec that takes over those of others.
+func (l Lifetime) WithDefaults() (Lifetime, error) {
 	const most = 10 * 365 * 24 * time.Hour
 	for _, d := range []struct {
 		name  string
@@ -74,8 +76,9 @@ func (l Lifetime) withDefaults() (Lifetime, error) {
 // would only take away the idle limit, which the person is not to choose (checklist F5).
 func (l Lifetime) remembers() bool { return l.Remember > l.Absolute || l.Idle >= l.Absolute }
 
-// limits returns the absolute end and the idle limit of a session that starts now.
-func (l Lifetime) limits(now time.Time, remember bool) (expires time.Time, idle time.Duration) {
+// Limits returns the absolute end of a session that begins now, and its idle limit; 0 is none. l has its defaults
+// (see WithDefaults).
+func (l Lifetime) Limits(now time.Time, remember bool) (expires time.Time, idle time.Duration) {
 	if remember {
 		return now.Add(l.Remember), 0
 	}

@@ -66,7 +66,8 @@ func (s *Store) foreign(read Content) (content, bool, error) {
 	record := *read.Record
 	// Not the stamp of any time: the person is looked up at once.
 	record.Version, record.Stamp = max(1, record.Version), nguard.Epoch{Change: -1, Revoke: bareRevoke}
-	return content{seen: record.Created, record: &record}, read.Stale, nil
+	// Its maker tells of no use of it: the idle clock begins as it is taken over.
+	return content{seen: record.Updated, record: &record}, read.Stale, nil
 }
 
 func (s *Store) replaceBare(f nguard.Found, next *nguard.Record) (nguard.Found, error) {
