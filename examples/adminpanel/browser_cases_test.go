@@ -31,6 +31,7 @@ func TestBrowser(t *testing.T) {
 			for _, c := range []browserCase{
 				{"optimistic, and back", optimistic},
 				{"logout empties other tabs", logoutEverywhere},
+				{"a logout that failed is not claimed", unreached},
 				{"Retry-After is honoured", patient},
 				{"an outage signs nobody out", outage},
 				{"a forged role changes nothing", forged},

@@ -10,6 +10,7 @@
 package tsgen
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,6 +108,7 @@ var (
 	raw     = reflect.TypeFor[json.RawMessage]()
 	moment  = reflect.TypeFor[time.Time]()
 	encodes = reflect.TypeFor[json.Marshaler]()
+	texts   = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
 // typeScript is the type of the JSON that encoding/json makes of a type. What only running it would tell, and a
@@ -117,6 +119,12 @@ func typeScript(t reflect.Type, within []reflect.Type) string {
 		return "string"
 	case t == raw, t.Implements(encodes), slices.Contains(within, t):
 		return "unknown"
+	case t.Implements(texts) && t.Kind() == reflect.Pointer:
+		return "string | null"
+	case t.Implements(texts) && t.Kind() != reflect.Interface: // of an interface the value may have more methods
+		return "string"
+	case reflect.PointerTo(t).Implements(encodes), reflect.PointerTo(t).Implements(texts):
+		return "unknown" // encoding/json calls a pointer's method only where the value has an address
 	}
 	within = append(slices.Clone(within), t)
 	switch t.Kind() {
@@ -130,16 +138,20 @@ func typeScript(t reflect.Type, within []reflect.Type) string {
 	case reflect.Pointer:
 		return typeScript(t.Elem(), within) + " | null"
 	case reflect.Slice, reflect.Array:
-		if t.Elem().Kind() == reflect.Uint8 && t.Kind() == reflect.Slice {
-			return "string" // base64
+		null := ""
+		if t.Kind() == reflect.Slice {
+			null = " | null" // what a nil slice becomes
+		}
+		if e := reflect.PointerTo(t.Elem()); t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !e.Implements(encodes) && !e.Implements(texts) {
+			return "string" + null // base64
 		}
 		element := typeScript(t.Elem(), within)
 		if strings.Contains(element, " ") {
 			element = "(" + element + ")"
 		}
-		return element + "[]"
+		return element + "[]" + null
 	case reflect.Map:
-		return "Record<string, " + typeScript(t.Elem(), within) + ">"
+		return "Record<string, " + typeScript(t.Elem(), within) + "> | null"
 	case reflect.Struct:
 		return object(t, within)
 	}
@@ -161,11 +173,14 @@ func object(t reflect.Type, within []reflect.Type) string {
 		if name == "" {
 			name = f.Name
 		}
-		mark := ""
+		mark, of := "", typeScript(f.Type, within)
 		if strings.Contains(options, "omit") {
 			mark = "?"
+			if k := f.Type.Kind(); k == reflect.Slice || k == reflect.Map {
+				of = strings.TrimSuffix(of, " | null") // nil is left out
+			}
 		}
-		members = append(members, quote(name)+mark+": "+typeScript(f.Type, within))
+		members = append(members, quote(name)+mark+": "+of)
 	}
 	if len(members) == 0 {
 		return "Record<string, never>"

@@ -2,6 +2,8 @@ package tsgen_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -60,6 +62,23 @@ type odd struct{}
 
 func (odd) MarshalJSON() ([]byte, error) { return []byte("1"), nil }
 
+type level int
+
+func (l level) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "level %d", int(l)), nil }
+
+type uuid [16]byte
+
+func (uuid) MarshalText() ([]byte, error) { return []byte("0-0"), nil }
+
+// letter is a byte, but a slice of it is no base64: encoding/json asks each for its text.
+type letter byte
+
+func (l letter) MarshalText() ([]byte, error) { return []byte{byte(l)}, nil }
+
+type byPointer struct{}
+
+func (*byPointer) MarshalText() ([]byte, error) { return []byte("text"), nil }
+
 func TestTypes(t *testing.T) {
 	for _, c := range []struct {
 		field nguard.AnyField
@@ -68,17 +87,27 @@ func TestTypes(t *testing.T) {
 		{&nguard.Field[bool]{Name: "f"}, "boolean"},
 		{&nguard.Field[int]{Name: "f", OneOf: []int{1, 2}}, "1 | 2"},
 		{&nguard.Field[float64]{Name: "f"}, "number"},
-		{&nguard.Field[[]string]{Name: "f"}, "string[]"},
-		{&nguard.Field[[]*int]{Name: "f"}, "(number | null)[]"},
-		{&nguard.Field[[]byte]{Name: "f"}, "string"},
-		{&nguard.Field[map[string]int]{Name: "f"}, "Record<string, number>"},
+		{&nguard.Field[[]string]{Name: "f"}, "string[] | null"},
+		{&nguard.Field[[]*int]{Name: "f"}, "(number | null)[] | null"},
+		{&nguard.Field[[]byte]{Name: "f"}, "string | null"},
+		{&nguard.Field[map[string]int]{Name: "f"}, "Record<string, number> | null"},
 		{&nguard.Field[time.Time]{Name: "f"}, "string"},
 		{&nguard.Field[json.RawMessage]{Name: "f"}, "unknown"},
 		{&nguard.Field[odd]{Name: "f"}, "unknown"},
 		{&nguard.Field[any]{Name: "f"}, "unknown"},
 		{&nguard.Field[address]{Name: "f", Default: address{hidden: "from JSON"}}, `{ "street": string; "lines"?: string[]; "Geo": number | null }`},
 		{&nguard.Field[node]{Name: "f"}, `{ "Next": unknown | null }`},
-		{&nguard.Field[[]string]{Name: "f", OneOf: [][]string{{"a"}}}, "string[]"},
+		{&nguard.Field[[]string]{Name: "f", OneOf: [][]string{{"a"}}}, "string[] | null"},
+		{&nguard.Field[level]{Name: "f"}, "string"},
+		{&nguard.Field[level]{Name: "f", OneOf: []level{1, 2}}, `"level 1" | "level 2"`},
+		{&nguard.Field[uuid]{Name: "f"}, "string"},
+		{&nguard.Field[[]uuid]{Name: "f"}, "string[] | null"},
+		{&nguard.Field[[]letter]{Name: "f"}, "string[] | null"},
+		{&nguard.Field[netip.Addr]{Name: "f"}, "string"},
+		{&nguard.Field[*netip.Addr]{Name: "f"}, "string | null"},
+		{&nguard.Field[*byPointer]{Name: "f"}, "string | null"},
+		{&nguard.Field[byPointer]{Name: "f"}, "unknown"},
+		{&nguard.Field[[2]int]{Name: "f"}, "number[]"},
 		{&nguard.Field[string]{Name: "f", OneOf: []string{`a"b`}}, `"a\"b"`},
 	} {
 		var b strings.Builder

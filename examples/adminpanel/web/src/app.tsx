@@ -140,19 +140,26 @@ const Marks = () => {
   const store = useStore();
   const isStale = useSession((state) => state.isStale);
   const left = useSessionExpiry();
+  const ends = left > 0 && left <= 6e4;
+  // A live region is read aloud at each change: the countdown stands outside, and that it runs is said once.
   return (
-    <div className="marks" aria-live="polite">
-      {isStale && (
-        <div className="notice warn" data-mark="stale">
-          <p>
-            <strong>The server cannot be reached just now.</strong> You are still signed in. What you see is the last that was known.
+    <div className="marks">
+      <div aria-live="polite">
+        {isStale && (
+          <div className="notice warn" data-mark="stale">
+            <p>
+              <strong>The server cannot be reached just now.</strong> You are still signed in. What you see is the last that was known.
+            </p>
+            <button onClick={() => void store.validate()}>Try now</button>
+          </div>
+        )}
+        {ends && <p className="hidden">Your session ends in less than a minute.</p>}
+      </div>
+      {ends && (
+        <div className="notice warn" data-mark="expiry">
+          <p role="timer" aria-live="off">
+            Your session ends in {clock(left)}.
           </p>
-          <button onClick={() => void store.validate()}>Try now</button>
-        </div>
-      )}
-      {left > 0 && left <= 6e4 && (
-        <div className="notice warn">
-          <p>Your session ends in {clock(left)}.</p>
           <button onClick={() => void store.validate()}>Stay signed in</button>
         </div>
       )}

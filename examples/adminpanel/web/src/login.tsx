@@ -1,6 +1,7 @@
 import { useState } from "react";
-import { useLogin, useSession } from "@nguard/browser/react";
+import { useAuth, useLogin, useSession } from "@nguard/browser/react";
 import { Failed, Logo } from "./parts";
+import { clock, useNow } from "./words";
 
 const demo = [
   ["Ada", "admin"],
@@ -16,7 +17,21 @@ const farewells = {
 
 export const Login = () => {
   const { login, isLoading, error } = useLogin();
+  const { logout } = useAuth();
   const reason = useSession((state) => state.reason);
+  // What the page began with: a later error is of another request, such as a look at the session.
+  const began = useSession((state) => state.error);
+  // A logout that failed leaves the session and its cookie alive: the page must not say that they are gone.
+  const [failure, setFailure] = useState(reason === "logout" ? began : null);
+  const [again, setAgain] = useState(false);
+  const farewell = again ? "logout" : reason;
+  const retry = async () => {
+    const r = await logout();
+    setAgain(true);
+    setFailure(r.success ? null : (r.error ?? "No answer."));
+  };
+  const now = useNow();
+  const until = useSession((state) => state.retryAfter) ?? 0;
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const [remember, setRemember] = useState(false);
@@ -27,9 +42,10 @@ export const Login = () => {
         <h1>nguard admin panel</h1>
         <p className="muted">Sessions, roles and records, live.</p>
       </div>
-      {reason && !error && (
+      {failure && !error && <Failed onRetry={() => void retry()}>Not signed out: {failure}</Failed>}
+      {farewell && !error && !failure && (
         <p className="notice" role="status">
-          {farewells[reason]}
+          {farewells[farewell]}
         </p>
       )}
       <form
@@ -59,6 +75,11 @@ export const Login = () => {
           Stay signed in on this device
         </label>
         {error && <Failed>{error}</Failed>}
+        {isLoading && until > now && (
+          <p className="muted">
+            <span role="status">The server asks to wait before the next try:</span> <span role="timer">{clock(until - now)}</span>
+          </p>
+        )}
         <button className="primary" disabled={isLoading}>
           {isLoading ? "Signing in…" : "Sign in"}
         </button>

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useSession, useStore } from "@nguard/browser/react";
-import { ask, useLoaded, type Person } from "./api";
+import { ask, Refused, useLoaded, type Person } from "./api";
 import { Failed, Head, Icon, Pill, Refresh, tell, Wide } from "./parts";
 import { said, useNow, useTimes } from "./words";
 
@@ -81,6 +81,13 @@ const RoleSelect = ({ person, own, done }: { person: Person; own: boolean; done:
       tell(`${person.name} is ${role} now.`, "good");
       setTimeout(() => set((now) => (now.kind === "saved" ? { kind: "idle" } : now)), 4e3);
     } catch (e) {
+      if (!(e instanceof Refused) || e.status === 0 || e.status >= 500) {
+        // The change may have been made all the same: only the server knows, so it is asked.
+        await done();
+        set({ kind: "refused", text: `Not known whether it was saved: ${said(e)}` });
+        tell(`It is not known whether ${person.name} is ${role} now. ${said(e)}`, "bad");
+        return;
+      }
       set({ kind: "refused", text: `Back to ${person.role}: ${said(e)}` });
       tell(`${person.name} stays ${person.role}. ${said(e)}`, "bad");
     }

@@ -81,6 +81,33 @@ func TestNotInstalled(t *testing.T) {
 	}
 }
 
+// TestHalfInstalled: with the trigger of one table, the changes that the other tells of would be heard by nobody.
+func TestHalfInstalled(t *testing.T) {
+	for _, table := range []string{"nguard_sessions", "nguard_epochs"} {
+		t.Run(table, func(t *testing.T) {
+			place := servicetest.Postgres(t)
+			db := place.Open(t)
+			s := heard(t, db, place.DSN())
+			if _, err := db.Exec("DROP TRIGGER nguard_tell ON " + table); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			err := s.Watch(ctx, func(string) {
+				t.Error("Watch listens")
+				cancel()
+			})
+			if !errors.Is(err, nguard.ErrUnavailable) {
+				t.Errorf("Watch says %v", err)
+			}
+			if err := s.Install(context.Background(), db); err != nil {
+				t.Fatal(err)
+			}
+			storetest.Watch(t, s)
+		})
+	}
+}
+
 // TestInstallAtOnce: processes start together.
 func TestInstallAtOnce(t *testing.T) {
 	place := servicetest.Postgres(t)
