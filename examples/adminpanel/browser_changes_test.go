@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/fetch"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -42,10 +41,7 @@ func optimistic(t *testing.T, b *chromium, adapter string) {
 	uma.allow("ERR_FAILED", "no JSON")
 	uma.press("light")
 	uma.until(theme + ` === "light"`)
-	answer <- func(ctx context.Context, id fetch.RequestID) error {
-		_, err := chromedp.Call(ctx, fetch.FailRequest, fetch.FailRequestParams{RequestID: id, ErrorReason: network.ErrorReasonFailed})
-		return err
-	}
+	answer <- fail
 	uma.until(theme + ` === "dark"`)
 }
 

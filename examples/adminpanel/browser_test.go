@@ -202,6 +202,12 @@ func pass(ctx context.Context, id fetch.RequestID) error {
 	return err
 }
 
+// fail is a request that never reaches the server.
+func fail(ctx context.Context, id fetch.RequestID) error {
+	_, err := chromedp.Call(ctx, fetch.FailRequest, fetch.FailRequestParams{RequestID: id, ErrorReason: network.ErrorReasonFailed})
+	return err
+}
+
 // allow names what the console may say in this test: browsers log each answer of 4xx and 5xx there.
 func (w *tab) allow(words ...string) {
 	w.mu.Lock()
