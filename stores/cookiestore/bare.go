@@ -51,9 +51,7 @@ func (s *Store) bareFound(c content, value string) nguard.Found {
 
 func (s *Store) loadBare(value string, c content, old bool) (nguard.Found, error) {
 	if old {
-		if f, err := s.issueBare(c); err == nil {
-			return f, nil
-		}
+		value = s.remade(value, c)
 	}
 	return s.bareFound(c, value), nil
 }
@@ -82,11 +80,14 @@ func (s *Store) touchBare(f nguard.Found, at time.Time) (nguard.Found, error) {
 	if !at.After(f.LastSeen) {
 		return f, nil
 	}
-	got, err := s.issueBare(content{seen: at, record: f.Record})
-	if err == nil {
-		got.User, got.Match = f.User, f.Match
+	c := content{seen: at, record: f.Record}
+	value, err := s.remake(f.Live, c)
+	if err != nil {
+		return nguard.Found{}, err
 	}
-	return got, err
+	got := s.bareFound(c, value)
+	got.User, got.Match = f.User, f.Match
+	return got, nil
 }
 
 // bareRevoke is the revoke mark of everybody: there is no other, since none could be kept.

@@ -43,6 +43,11 @@ type prepared struct{ raw []byte }
 // prepare encodes a record and refuses what is too large (checklist C5). It is called before anything is
 // written, so that the session stays as it was. tail is how long the tail will be.
 func (s *Store) prepare(r *nguard.Record, tail int) (prepared, error) {
+	return s.within(s.max, r, tail)
+}
+
+// within is prepare with another bound than Config.MaxSize.
+func (s *Store) within(most int, r *nguard.Record, tail int) (prepared, error) {
 	raw, err := begin()
 	if err != nil {
 		return prepared{}, err
@@ -57,10 +62,34 @@ func (s *Store) prepare(r *nguard.Record, tail int) (prepared, error) {
 		}
 		n = len(value)
 	}
-	if n > s.max {
+	if n > most {
 		return prepared{}, fmt.Errorf("%w: the session needs %d bytes of cookie and Config.MaxSize is %d: keep less in it", nguard.ErrTooLarge, n, s.max)
 	}
 	return prepared{raw}, nil
+}
+
+// remake makes a value anew in which nothing is written: by a new key, or with another token or time. It may be
+// as long as the one that was shown, though Config.MaxSize is less by now, which ends no session. But it may not be
+// longer than both: with more fields to show, a [Codec] makes more of the same session, which no server may
+// take the next time.
+func (s *Store) remake(shown string, c content) (string, error) {
+	tail := clockLen
+	if s.inner != nil {
+		tail = len(c.token) + 1
+	}
+	p, err := s.within(max(s.max, len(shown)), c.record, tail)
+	if err != nil {
+		return "", err
+	}
+	return s.finish(p, c)
+}
+
+// remade is remake for reads, to which the value that was shown is as good as before.
+func (s *Store) remade(shown string, c content) string {
+	if value, err := s.remake(shown, c); err == nil {
+		return value
+	}
+	return shown
 }
 
 // finish makes the value of a cookie.

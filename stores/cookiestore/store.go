@@ -188,7 +188,7 @@ func (s *Store) found(in nguard.Found, whole *nguard.Record, p prepared) (f ngua
 //
 // Rows, epochs, rotation and theft are judged on what the companion answers for the token in the cookie; the
 // values are the cookie's own. Live is what was shown, unless the row's token has been replaced or the
-// cookie was sealed with an older key.
+// cookie was sealed with an older key, and a value with the newer one is short enough.
 func (s *Store) Load(ctx context.Context, value string) (nguard.Found, error) {
 	c, old, err := s.decode(value)
 	if err != nil {
@@ -205,20 +205,15 @@ func (s *Store) Load(ctx context.Context, value string) (nguard.Found, error) {
 		return nguard.Found{}, fmt.Errorf("%w: cookie and row are of different sessions", nguard.ErrCorrupt)
 	}
 	record := over(in, c.record)
-	if in.Live == c.token && !old || in.Live == "" {
-		f := in
-		f.Record, f.Ref = record, &ref{in.Live, in.Ref}
-		if in.Live != "" {
-			f.Live = value
-		}
+	f := in
+	f.Record, f.Ref = record, &ref{in.Live, in.Ref}
+	if in.Live == "" {
 		return f, nil
 	}
-	// The budget is not asked: it fitted when it was made, and to have become smaller since ends no session.
-	raw, err := begin()
-	if err != nil {
-		return nguard.Found{}, fmt.Errorf("%w: %w", nguard.ErrUnavailable, err)
+	if f.Live = value; in.Live != c.token || old {
+		f.Live = s.remade(value, content{token: in.Live, record: record})
 	}
-	return s.found(in, record, prepared{s.body(raw, record)})
+	return f, nil
 }
 
 // Replace stores the row if its version is still the one that was loaded, and seals next. Every Replace
