@@ -172,7 +172,7 @@ func New(c Config) (*Guard, error) {
 	if g.origins, err = newOrigins(c.Origins, g.proxies); err != nil {
 		return nil, err
 	}
-	if g.life, err = c.Lifetime.WithDefaults(); err != nil {
+	if g.life, err = c.Lifetime.withDefaults(); err != nil {
 		return nil, err
 	}
 	streams, err := c.Streams.withDefaults()

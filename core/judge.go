@@ -76,7 +76,15 @@ func (g *Guard) readAgain(ctx context.Context, was Found) (f Found, err error) {
 var errAgain = errors.New("nguard: load again")
 
 // read is the one store read of a request.
-func (g *Guard) read(ctx context.Context, token string) (f Found, err error) {
+func (g *Guard) read(ctx context.Context, token string) (Found, error) {
+	f, err := g.readStore(ctx, token)
+	if err == nil && f.Foreign {
+		f.Record = g.life.bound(f.Record) // or a token would live as long as whoever signed it liked (ASVS 7.3.1, 7.3.2)
+	}
+	return f, err
+}
+
+func (g *Guard) readStore(ctx context.Context, token string) (f Found, err error) {
 	var call *callContext
 	if own, ok := ctx.(*requestContext); ok && own.r.called.CompareAndSwap(false, true) {
 		call = &own.r.call // the first read of a request: no allocation. It is over when this one is released.
@@ -153,7 +161,7 @@ func (g *Guard) judge(ctx context.Context, f Found, rotate bool, due books) (Fou
 	}
 	turn := rotate && g.aged(r, now) && rotatable(f, now)
 	changed := g.users != nil && (f.User.Change != r.Stamp.Change || f.User.Open > 0)
-	if changed || turn {
+	if changed || turn || f.Foreign {
 		return g.settle(ctx, f, rotate, due)
 	}
 	if due == allBooks && touchDue(f, now) {
@@ -162,7 +170,8 @@ func (g *Guard) judge(ctx context.Context, f Found, rotate bool, due books) (Fou
 	return f, nil
 }
 
-// settle is the path of a session that is not as stored: its person has changed, or its token is to.
+// settle is the path of a session that is not as stored: its person has changed, or its token is to, or another
+// program has made it.
 func (g *Guard) settle(ctx context.Context, f Found, rotate bool, due books) (Found, error) {
 	now, next := g.now(), *f.Record
 	stamp, err := g.refreshUser(ctx, f, &next)
@@ -170,10 +179,10 @@ func (g *Guard) settle(ctx context.Context, f Found, rotate bool, due books) (Fo
 		return Found{}, err
 	}
 	turn := rotate && g.aged(&next, now) && rotatable(f, now)
-	if due >= stamps && (stamp || turn) && g.full(f, &next) {
-		return g.crowded(ctx, f, next.User, rotate, due)
-	}
-	if due >= stamps && (stamp || turn) {
+	if due >= stamps && (stamp || turn || f.Foreign) {
+		if g.full(f, &next) {
+			return g.crowded(ctx, f, next.User, rotate, due)
+		}
 		return g.keepBooks(ctx, f, &next, turn, due)
 	}
 	f.Record = &next // judged on the fresh user; the next write stores it

@@ -37,9 +37,7 @@ const Grace = 10 * time.Second
 // that was last seen further in the future than this is refused, and kept.
 const Skew = 5 * time.Minute
 
-// WithDefaults returns l with the default in the place of each zero, or an error that names what is wrong with it.
-// It is for what has to know how long sessions of a guard last, such as a codec that takes over those of others.
-func (l Lifetime) WithDefaults() (Lifetime, error) {
+func (l Lifetime) withDefaults() (Lifetime, error) {
 	const most = 10 * 365 * 24 * time.Hour
 	for _, d := range []struct {
 		name  string
@@ -76,9 +74,8 @@ func (l Lifetime) WithDefaults() (Lifetime, error) {
 // would only take away the idle limit, which the person is not to choose (checklist F5).
 func (l Lifetime) remembers() bool { return l.Remember > l.Absolute || l.Idle >= l.Absolute }
 
-// Limits returns the absolute end of a session that begins now, and its idle limit; 0 is none. l has its defaults
-// (see WithDefaults).
-func (l Lifetime) Limits(now time.Time, remember bool) (expires time.Time, idle time.Duration) {
+// limits returns the absolute end and the idle limit of a session that starts now.
+func (l Lifetime) limits(now time.Time, remember bool) (expires time.Time, idle time.Duration) {
 	if remember {
 		return now.Add(l.Remember), 0
 	}
@@ -86,6 +83,19 @@ func (l Lifetime) Limits(now time.Time, remember bool) (expires time.Time, idle 
 		idle = l.Idle
 	}
 	return now.Add(l.Absolute), idle
+}
+
+// bound is a session that another program has made, held to these limits as if it had begun here. An earlier end
+// of its own stays.
+func (l Lifetime) bound(r *Record) *Record {
+	own := *r
+	own.Remember = r.Remember && l.remembers()
+	expires, idle := l.limits(r.Created, own.Remember)
+	if expires.Before(own.Expires) {
+		own.Expires = expires
+	}
+	own.Idle = idle
+	return &own
 }
 
 // touchEvery is how often the idle clock is written: a session may end that much early, never late.

@@ -186,7 +186,7 @@ func (g *Guard) newRecord(owner string, epoch Epoch, user User, o LoginOptions, 
 	r := &Record{Owner: owner, Version: 1, Created: now, Updated: now, AuthAt: now, Rotated: now, Remember: o.Remember && g.life.remembers(),
 		Stamp: Epoch{Change: epoch.Change, Revoke: epoch.Revoke}, User: user,
 		Device: strings.Clone(clean(o.Device)), IP: strings.Clone(o.IP), Methods: ownedList(o.Methods), Level: o.Level}
-	r.Expires, r.Idle = g.life.Limits(now, r.Remember)
+	r.Expires, r.Idle = g.life.limits(now, r.Remember)
 	return r
 }
 

@@ -110,6 +110,10 @@ type Found struct {
 	// Live is the token that the browser should hold: the one shown, or the successor of it when the
 	// one shown is the previous one. Empty when no token led here, or the one shown is spent.
 	Live string
+	// Foreign says that another program has made the session, without regard to the guard's [Lifetime]: the guard
+	// holds it to that, as one that began at Created, and has it replaced. Only a store that takes tokens which
+	// others make sets it, and gives the time of the token as LastSeen.
+	Foreign bool
 	// Ref is for the store that made this value.
 	Ref any
 }

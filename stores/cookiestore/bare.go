@@ -45,7 +45,8 @@ func (s *Store) issueBare(c content) (nguard.Found, error) {
 func (s *Store) bareFound(c content, value string) nguard.Found {
 	return nguard.Found{
 		Record: c.record, LastSeen: c.seen, User: s.bareEpoch(), Match: nguard.Current, Live: value,
-		SeenAt: c.record.Rotated, // there is no successor whose arrival matters; a rotation is another seal
+		SeenAt:  c.record.Rotated, // there is no successor whose arrival matters; a rotation is another seal
+		Foreign: c.foreign,
 	}
 }
 
@@ -64,8 +65,8 @@ func (s *Store) foreign(read Content) (content, bool, error) {
 	record := *read.Record
 	// Not the stamp of any time: the person is looked up at once.
 	record.Version, record.Stamp = max(1, record.Version), nguard.Epoch{Change: -1, Revoke: bareRevoke}
-	// Its maker tells of no use of it: the idle clock begins as it is taken over.
-	return content{seen: record.Updated, record: &record}, read.Stale, nil
+	// And not old, whatever key it has: the guard holds it to its lifetimes first, and then has it replaced.
+	return content{seen: record.Created, record: &record, foreign: true}, false, nil
 }
 
 func (s *Store) replaceBare(f nguard.Found, next *nguard.Record) (nguard.Found, error) {

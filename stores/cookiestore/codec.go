@@ -31,7 +31,8 @@ type Content struct {
 	// one: it is to be made again.
 	Stale bool
 	// Record is the session. A value that was made elsewhere is taken for the session that it describes, by
-	// stores without a companion; ID, Owner, User.ID, Created and Expires must be set then.
+	// stores without a companion; ID, Owner, User.ID, Created and Expires must be set then. The guard holds it to
+	// its Lifetime from Created on, see [nguard.Found].
 	Record *nguard.Record
 	// Expires is when the value is worth nothing any more: the session's end, as far as it is known.
 	Expires time.Time

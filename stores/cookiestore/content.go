@@ -10,9 +10,10 @@ import (
 
 // content is what a cookie holds.
 type content struct {
-	token  string    // of the companion; empty without one
-	seen   time.Time // the idle clock, where no companion keeps it
-	record *nguard.Record
+	token   string    // of the companion; empty without one
+	seen    time.Time // the idle clock, where no companion keeps it
+	record  *nguard.Record
+	foreign bool // made by another program
 }
 
 // The bytes that are sealed are a record, and behind it what is only known when a companion has been written

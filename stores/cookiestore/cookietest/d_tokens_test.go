@@ -172,39 +172,6 @@ func TestD0_MadeElsewhere(t *testing.T) {
 	})
 }
 
-// TestD6_LifetimeElsewhere: how long sessions last, the server decides that serves them (checklist B6, B7; ASVS
-// 7.3.1, 7.3.2). A token made elsewhere that is good for more than a year ends as the sessions made here do.
-func TestD6_LifetimeElsewhere(t *testing.T) {
-	start := time.Now()
-	var passed time.Duration
-	now := func() time.Time { return start.Add(passed) }
-	s := open(t, bare, func(_ *cookiestore.Config, c *nguard.Config) { c.Lifetime, c.Now = nguard.AAL3, now },
-		tokens(t, func(c *jwtcodec.Config) { c.Lifetime, c.Now = nguard.AAL3, now }))
-	made := signed(jwtHeader, elsewhere("ann", "user").with("exp", start.Add(399*24*time.Hour).Unix()), shared)
-	for _, step := range []struct {
-		idle time.Duration
-		want int
-	}{{time.Minute, http.StatusOK}, {14 * time.Minute, http.StatusOK}, {15 * time.Minute, http.StatusUnauthorized}} {
-		passed = 0
-		b := s.browser()
-		b.put(made)
-		b.ok(b.do("GET", "/api/auth/session", ""))
-		passed = step.idle
-		if a := b.do("GET", "/api/auth/session", ""); a.status != step.want {
-			t.Errorf("%v after its takeover: %d, want %d", step.idle, a.status, step.want)
-		}
-	}
-	for _, step := range []struct {
-		age  time.Duration
-		want int
-	}{{12*time.Hour - 2*time.Second, http.StatusOK}, {12 * time.Hour, http.StatusUnauthorized}, {300 * 24 * time.Hour, http.StatusUnauthorized}} {
-		passed = step.age
-		if a := s.session(made); a.status != step.want {
-			t.Errorf("%v old: %d, want %d", step.age, a.status, step.want)
-		}
-	}
-}
-
 // never are tokens of a session that lives, in forms that none was ever issued in: 401 and cleared.
 func never(t *testing.T, tries map[string]string) {
 	t.Helper()

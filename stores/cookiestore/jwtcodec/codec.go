@@ -29,11 +29,6 @@ type Config struct {
 	Issuer, Audience string
 	// Namespace is the guard's Config.Namespace, for sessions that others have made.
 	Namespace string
-	// Lifetime bounds sessions that others have made; give the guard's. They end Absolute after they were signed, or
-	// when their token says so, whichever comes first. Idle begins when the guard takes one over, which is with its
-	// first request: its maker tells of no use of it. The zero value is the guard's default. The other members are
-	// not looked at, as nobody asked this server to remember anybody (OWASP ASVS 5.0, 7.3.1 and 7.3.2).
-	Lifetime nguard.Lifetime
 	// Now is the clock. Defaults to time.Now; give the guard's if that has one.
 	Now func() time.Time
 }
@@ -45,8 +40,6 @@ type Codec struct {
 	parser           *jwt.Parser
 	issuer, audience string
 	namespace        string
-	life             nguard.Lifetime
-	now              func() time.Time
 }
 
 var _ cookiestore.Codec = (*Codec)(nil)
@@ -54,10 +47,6 @@ var _ cookiestore.Codec = (*Codec)(nil)
 // New checks c and makes a Codec. Each error names the field and the remedy.
 func New(c Config) (*Codec, error) {
 	made := &Codec{issuer: c.Issuer, audience: c.Audience, namespace: c.Namespace}
-	var err error
-	if made.life, err = c.Lifetime.WithDefaults(); err != nil {
-		return nil, err
-	}
 	for i, secret := range append([]string{c.Secret}, c.Older...) {
 		field := "Config.Secret"
 		if i > 0 {
@@ -71,13 +60,13 @@ func New(c Config) (*Codec, error) {
 		}
 		made.keys = append(made.keys, []byte(secret))
 	}
+	var err error
 	if made.view, err = nguard.NewView(c.Fields); err != nil {
 		return nil, err
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	made.now = c.Now
 	// What exp says of a session that was made here, the guard knows better; the leeway is that of nodes whose
 	// clocks differ, and the end of a session from elsewhere is the guard's to judge as well.
 	made.parser = jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
@@ -164,18 +153,10 @@ func (c *Codec) read(s *cookiestore.Content, claims jwt.MapClaims, raw []byte) (
 	// iat is when it was signed, and servers sign anew with each change: it is no proof that the person was there.
 	// AuthAt stays zero, which no policy takes for fresh.
 	at := seconds(claims["iat"])
-	end, idle := c.life.Limits(at, false)
-	if end.Before(s.Expires) {
-		s.Expires = end
-	}
-	now := c.now().UTC()
-	if !now.Before(s.Expires) {
-		return fmt.Errorf("%w: the token is older than sessions become", nguard.ErrNoSession)
-	}
 	sum := sha256.Sum256([]byte("nguard jwt session " + id))
 	s.Record = &nguard.Record{
 		ID: base64.RawURLEncoding.EncodeToString(sum[:16]), Owner: c.owner(user.ID), Version: 1,
-		Created: at, Updated: now, Rotated: at, Expires: s.Expires, Idle: idle, User: user, Data: data,
+		Created: at, Updated: at, Rotated: at, Expires: s.Expires, User: user, Data: data,
 	}
 	return nil
 }

@@ -9,6 +9,13 @@
 // here: whoever has the secret can sign anybody in. Use the sealed form, which is cookiestore's own, unless
 // somebody needs to read.
 //
+// A token from elsewhere lives no longer than the guard's Lifetime allows, whatever its exp says. Its iat is all
+// that is known of when the person was there, so both limits count from it: with the default Lifetime it is
+// refused an hour after it was signed. A guard that is to take tokens which lay longer has an Idle as long as its
+// Absolute. The first request makes it one of the guard's own, whose idle clock moves with each request and whose
+// absolute end stays that of the token. The token itself can be shown again until its own limits, as every cookie
+// without a companion.
+//
 // A token is signed and not encrypted: whoever holds the cookie can read it. The readable claims hold what
 // [nguard.Session.MarshalJSON] shows and nothing else. All that nguard needs beside it (private fields,
 // undeclared values, the token of the row, stamps) is in one more claim, "sealed", which cookiestore has
