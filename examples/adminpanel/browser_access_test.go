@@ -44,7 +44,7 @@ func accessible(t *testing.T, b *chromium) {
 	p := panelOn(t, "nethttp")
 	p.loggedIn("user@example.com").do("GET", "/api/users", "", 403)
 	w := b.profile(t, p.base).open("")
-	check := func(what string) {
+	checkOf := func(w *tab, what string) {
 		t.Helper()
 		w.do("(() => {" + string(source) + "})()")
 		if rules := get[int](w, `axe.getRules().length`); rules < 50 {
@@ -61,6 +61,7 @@ func accessible(t *testing.T, b *chromium) {
 			w.picture(fmt.Sprintf("%s, %d", what, width))
 		}
 	}
+	check := func(what string) { t.Helper(); checkOf(w, what) }
 	check("login")
 	w.login("admin@example.com")
 	for _, theme := range []string{"light", "dark"} {
@@ -88,4 +89,5 @@ func accessible(t *testing.T, b *chromium) {
 		w.at("#/limits", "Limits")
 		check("limits, " + theme)
 	}
+	uncommon(t, b, checkOf)
 }

@@ -129,9 +129,10 @@ const Burst = () => {
           Send {shots} requests
         </button>
         <span role="status">
-          {running && until > now && `Waiting ${clock(until - now)}, as the server has asked.`}
+          {running && until > now && "Waiting, as the server has asked."}
           {!running && list.length > 0 && `Done: ${list.filter((s) => s.state === "ok").length} served, ${list.filter((s) => s.state === "429").length} refused.`}
         </span>
+        {running && until > now && <span role="timer">{clock(until - now)}</span>}
       </p>
       {list.length > 0 && (
         <ol className="shots">
