@@ -27,10 +27,11 @@ func unreachable(ctx context.Context, id fetch.RequestID) error {
 const (
 	soon = `{"valid":true,"session":{"user":{"id":"3","name":"Uma User","role":"user"},"data":{"role":"user","theme":"light","language":"en"},"expires":9999999999999},
 		"permissions":[],"expiresIn":50000}`
-	wait     = `{"error":"Too many requests.","message":"Too many requests.","code":"limited"}`
-	unknown  = `{"error":"It is not known whether the change was made.","message":"It is not known whether the change was made.","code":"outcome_unknown"}`
-	refusal  = `{"error":"You may not do this.","message":"You may not do this.","code":"forbidden"}`
-	theLogin = `[...document.querySelectorAll("form button")].at(-1)`
+	wait         = `{"error":"Too many requests.","message":"Too many requests.","code":"limited"}`
+	unknown      = `{"error":"It is not known whether the change was made.","message":"It is not known whether the change was made.","code":"outcome_unknown"}`
+	refusal      = `{"error":"You may not do this.","message":"You may not do this.","code":"forbidden"}`
+	theCountdown = `[...document.querySelectorAll("p")].find((p) => /ends in \d/.test(p.textContent))`
+	theLogin     = `[...document.querySelectorAll("form button")].at(-1)`
 )
 
 func retryAfter(seconds string) *fetch.HeaderEntry {
@@ -61,12 +62,12 @@ func countdown(t *testing.T, b *chromium, adapter string) {
 	uma := b.profile(t, p.base).open("")
 	uma.login("user@example.com")
 	nears(uma)
-	if get[bool](uma, `document.querySelector('[role="timer"]').closest('[aria-live="polite"], [role="status"], [role="alert"]')`+" !== null") {
+	if get[bool](uma, theCountdown+`.closest('[aria-live="polite"], [role="status"], [role="alert"]')`+" !== null") {
 		t.Error("the countdown stands in a region that is read aloud at each change")
 	}
 	const aloud = `[...document.querySelectorAll('[aria-live="polite"]')].map((e) => e.textContent).join("|")`
-	uma.do(`window.read = ` + aloud + `; window.first = document.querySelector('[role="timer"]').textContent`)
-	uma.until(`document.querySelector('[role="timer"]').textContent !== window.first`)
+	uma.do(`window.read = ` + aloud + `; window.first = ` + theCountdown + `.textContent`)
+	uma.until(theCountdown + `.textContent !== window.first`)
 	if !get[bool](uma, aloud+` === window.read && window.read.includes("less than a minute")`) {
 		t.Errorf("read aloud: %q, then %q", get[string](uma, "window.read"), get[string](uma, aloud))
 	}
@@ -78,7 +79,7 @@ func nears(w *tab) {
 	answer := w.hold("/api/auth/validate")
 	w.do(`dispatchEvent(new Event("focus"))`)
 	answer <- replies(200, soon)
-	w.until(`document.querySelector('[data-mark="expiry"]')`)
+	w.until(theCountdown)
 }
 
 // waits brings about a login that waits, because the server has asked for it.
