@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/fetch"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -18,19 +17,13 @@ func replies(status int64, body string, headers ...*fetch.HeaderEntry) decision 
 	}
 }
 
-// unreachable answers a held request with nothing.
-func unreachable(ctx context.Context, id fetch.RequestID) error {
-	_, err := chromedp.Call(ctx, fetch.FailRequest, fetch.FailRequestParams{RequestID: id, ErrorReason: network.ErrorReasonFailed})
-	return err
-}
-
 const (
 	soon = `{"valid":true,"session":{"user":{"id":"3","name":"Uma User","role":"user"},"data":{"role":"user","theme":"light","language":"en"},"expires":9999999999999},
 		"permissions":[],"expiresIn":50000}`
 	wait         = `{"error":"Too many requests.","message":"Too many requests.","code":"limited"}`
 	unknown      = `{"error":"It is not known whether the change was made.","message":"It is not known whether the change was made.","code":"outcome_unknown"}`
 	refusal      = `{"error":"You may not do this.","message":"You may not do this.","code":"forbidden"}`
-	theCountdown = `[...document.querySelectorAll("p")].find((p) => /ends in \d/.test(p.textContent))`
+	theCountdown = `[...document.querySelectorAll("p")].find((p) => /Your session ends in \d/.test(p.textContent))`
 	theLogin     = `[...document.querySelectorAll("form button")].at(-1)`
 )
 
@@ -115,7 +108,7 @@ func uncommon(t *testing.T, b *chromium, check func(w *tab, what string)) {
 	check(uma, "the end is near")
 	logout := uma.hold("/api/auth/logout")
 	uma.press("Sign out")
-	logout <- unreachable
+	logout <- fail
 	uma.until(shows("Not signed out:"))
 	check(uma, "not signed out")
 
@@ -140,12 +133,12 @@ func uncommon(t *testing.T, b *chromium, check func(w *tab, what string)) {
 	check(ada, "a refused change")
 	records := ada.hold("/api/audit")
 	ada.at("#/audit", "Audit")
-	records <- unreachable
+	records <- fail
 	ada.until(`document.querySelector('[role="alert"]')`)
 	check(ada, "an error")
 	look := ada.hold("/api/auth/validate")
 	ada.do(`dispatchEvent(new Event("focus"))`)
-	look <- unreachable
+	look <- fail
 	ada.until(`document.querySelector('[data-mark="stale"]')`)
 	check(ada, "out of reach")
 }
