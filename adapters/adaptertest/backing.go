@@ -116,8 +116,8 @@ func Split(t testing.TB, open func(t testing.TB) *sql.DB) Backing {
 // Elsewhere keeps sessions in any store, and people and records in memory: a change of a user is then marked
 // while it runs. The store is empty. again opens another on the same data, as another process would; it is
 // nil when the handle is the data, or when the store is for one process. dump returns every value that is
-// stored; it is nil when there is no looking into it. Promises that the store lacks are waived; the cases
-// about them are for the caller to [Skip]. Where cookies hold the session, set Sealed of what comes back.
+// stored; it is nil when there is no looking into it. Promises that the store lacks are waived. Where cookies hold
+// the session, set Sealed of what comes back: cases about what they lack are skipped.
 func Elsewhere(t testing.TB, name string, store nguard.Store, again func(t testing.TB) nguard.Store, dump func(t testing.TB) [][]byte) Backing {
 	t.Helper()
 	b := Memory(t)

@@ -21,6 +21,7 @@ var lostUpdates = []rule{
 }
 
 func lostThousand(t *testing.T, k *kit) {
+	k.open(t).keepsUpdates(t)
 	k.each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		id := b.token()
@@ -53,6 +54,7 @@ func lostThousand(t *testing.T, k *kit) {
 }
 
 func lostDifferentFields(t *testing.T, k *kit) {
+	k.open(t).keepsUpdates(t)
 	k.each(t, func(t *testing.T, w *world) {
 		entered, release := make(chan struct{}), make(chan struct{})
 		var runs atomic.Int32
@@ -136,6 +138,7 @@ func lostTwoSessions(t *testing.T, k *kit) {
 }
 
 func lostTwoProcesses(t *testing.T, k *kit) {
+	k.open(t).keepsUpdates(t)
 	k.each(t, func(t *testing.T, w *world) {
 		b := w.loggedIn("user")
 		processes := []*browser{b, b.via(another(t, w))}
@@ -151,6 +154,7 @@ func lostTwoProcesses(t *testing.T, k *kit) {
 }
 
 func lostWhileRenewed(t *testing.T, k *kit) {
+	k.open(t).keepsUpdates(t)
 	for _, renewal := range []struct{ method, path string }{{"POST", "/step-up"}, {"DELETE", "/api/auth/sessions"}} {
 		var meanwhile func()
 		var once sync.Once

@@ -56,6 +56,12 @@ func (b backing) notSealed(t testing.TB, why string) {
 	}
 }
 
+// keepsUpdates skips the rest of a case about updates at once, where cookies hold the session.
+func (b backing) keepsUpdates(t testing.TB) {
+	t.Helper()
+	b.notSealed(t, "the store lacks NoLostUpdate: of two updates at once the cookie that arrives last counts")
+}
+
 // onlySQLite skips a case that changes rows of sessions behind the store's back, unless they are those of
 // package sqlstore in SQLite.
 func (b backing) onlySQLite(t testing.TB) {

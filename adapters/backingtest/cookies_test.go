@@ -11,15 +11,6 @@ import (
 	"github.com/nguard-go/nguard/stores/memstore"
 )
 
-// lostInCookies are the rules about what cookies lack, and say so: of two updates at once, the cookie that arrives
-// last counts.
-var lostInCookies = []adaptertest.Option{
-	adaptertest.Skip("P1 a thousand increments", "not for this backing: the store lacks NoLostUpdate"),
-	adaptertest.Skip("P1 different fields", "not for this backing: the store lacks NoLostUpdate"),
-	adaptertest.Skip("P1 two processes", "not for this backing: the store lacks NoLostUpdate"),
-	adaptertest.Skip("P1 while renewed", "not for this backing: the store lacks NoLostUpdate"),
-}
-
 // inCookies keeps sessions in their sealed cookies, and in memory a row for each without its values. Another process
 // has the same keys and the same rows.
 func inCookies(t testing.TB) adaptertest.Backing {

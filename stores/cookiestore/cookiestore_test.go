@@ -42,14 +42,6 @@ func open(t *testing.T) storetest.Harness {
 	}
 }
 
-// lost are the cases of what the store says that it lacks.
-var lost = []storetest.Option{
-	storetest.Skip("update/increments", "the store lacks NoLostUpdate, and says so"),
-	storetest.Skip("update/fields", "the store lacks NoLostUpdate, and says so"),
-	storetest.Skip("peer/increments", "the store lacks NoLostUpdate, and says so"),
-	storetest.Skip("tx/increments", "the store lacks NoLostUpdate, and says so"),
-}
+func TestStore(t *testing.T) { storetest.Run(t, open) }
 
-func TestStore(t *testing.T) { storetest.Run(t, open, lost...) }
-
-func TestDecorated(t *testing.T) { storetest.Run(t, storetest.Decorated(open), lost...) }
+func TestDecorated(t *testing.T) { storetest.Run(t, storetest.Decorated(open)) }

@@ -23,6 +23,14 @@ func (k *kit) transactor() nguard.Transactor {
 	return need[nguard.Transactor](k, "nguard.Transactor")
 }
 
+// notSealed skips a case about updates at once, in a store whose tokens hold the values; see [Harness.Sealed].
+func (k *kit) notSealed() {
+	k.Helper()
+	if k.Sealed {
+		k.Skip("the store lacks NoLostUpdate: of two updates at once the token that arrives last counts")
+	}
+}
+
 func need[T any](k *kit, name string) T {
 	k.Helper()
 	t, ok := nguard.Ability[T](k.Store)

@@ -28,6 +28,7 @@ var peers = []rule{
 		k.is(err, nguard.ErrNoSession)
 	}},
 	{"peer/increments", "increments by two processes all survive (P1)", func(k *kit) {
+		k.notSealed()
 		stores := []nguard.Store{k.Store, k.peer()}
 		t := k.login("ada").Live
 		k.together(10, func(i int) error { return k.increments(stores[i%2], t, 20) })

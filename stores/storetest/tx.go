@@ -115,6 +115,7 @@ var transactions = []rule{
 		k.untouched(c, d, e, lost)
 	}},
 	{"tx/increments", "transactions at the same time that read and write wait for each other: no update is lost, none fails", func(k *kit) {
+		k.notSealed()
 		tr := k.transactor()
 		t := k.login("ada").Live
 		k.together(10, func(int) error {

@@ -10,6 +10,7 @@ import (
 
 var updates = []rule{
 	{"update/increments", "1000 of 1000 increments by 20 goroutines survive (P1)", func(k *kit) {
+		k.notSealed()
 		t := k.login("ada").Live
 		k.together(20, func(int) error { return k.increments(k.Store, t, 50) })
 		if n := k.load(t).Data["n"]; n != int64(1000) {
@@ -17,6 +18,7 @@ var updates = []rule{
 		}
 	}},
 	{"update/fields", "two updates of different fields at once are both kept (K5)", func(k *kit) {
+		k.notSealed()
 		t := k.login("ada").Live
 		for range 50 {
 			k.together(2, func(i int) error {

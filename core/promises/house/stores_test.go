@@ -157,8 +157,7 @@ func TestStoreTable(t *testing.T) {
 		}
 		abilities(t, c.head, c.store, lacks, at, rows)
 		if c.tests != "" {
-			cases(t, c.head, c.tests, at, rows)
-			rules(t, c.head, "adapters/"+c.opened, c.opens, at, rows)
+			suites(t, c.head, c.tests, "adapters/"+c.opened, c.opens)
 		}
 	}
 }
@@ -189,46 +188,21 @@ func abilities(t *testing.T, name string, store nguard.Store, lacks []nguard.Pro
 	}
 }
 
-// cases checks that no test of a store skips a case by which a cell is held to a yes.
-func cases(t *testing.T, name, dir string, at int, rows [][]string) {
+// suites checks that both suites run on a store: storetest in a folder, and adaptertest by the file that opens it.
+func suites(t *testing.T, name, dir, file, opens string) {
 	t.Helper()
-	text := ""
 	files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
+	if !slices.ContainsFunc(files, func(file string) bool {
 		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += string(raw)
-	}
-	if !strings.Contains(text, "storetest.Run(") {
+		return err == nil && strings.Contains(string(raw), "storetest.Run(")
+	}) {
 		t.Errorf("%s: the tests in %s do not run storetest", name, dir)
 	}
-	for _, m := range regexp.MustCompile(`storetest\.Skip\("([^"]+)"`).FindAllStringSubmatch(text, -1) {
-		for _, r := range rows {
-			if (strings.HasPrefix(r[at], "yes") || strings.HasPrefix(r[at], "in one process")) && slices.Contains(names(r[len(r)-1]), m[1]) {
-				t.Errorf("%s, %s: the cell is %q, but %s skips the case %s", name, r[0], r[at], dir, m[1])
-			}
-		}
-	}
-}
-
-// rules checks that a store is opened for adaptertest, and that no rule is left out there but about a promise that its
-// cell denies.
-func rules(t *testing.T, name, file, opens string, at int, rows [][]string) {
-	t.Helper()
-	text := read(t, file)
-	if !strings.Contains(text, opens) {
+	if !strings.Contains(read(t, file), opens) {
 		t.Errorf("%s: %s has no %s", name, file, opens)
-	}
-	for _, m := range regexp.MustCompile(`adaptertest\.Skip\("([^" ]+ )([^"]+)"`).FindAllStringSubmatch(text, -1) {
-		row := slices.IndexFunc(rows, func(r []string) bool { return strings.HasPrefix(r[0], m[1]) })
-		if row < 0 || !strings.HasPrefix(rows[row][at], "no") {
-			t.Errorf("%s: %s leaves out the rule %s%s, and no cell says that the store lacks what it is about", name, file, m[1], m[2])
-		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/nguard-go/nguard/stores/cookiestore/jwtcodec"
 )
 
-// What holds of cookies that a program sealed before it was deployed anew, with other fields or another MaxSize.
+// What holds of cookies that a program sealed before it was deployed anew, with other fields.
 
 // after is what a browser that held these cookies holds after an answer.
 func after(held map[string]string, a answer) map[string]string {
@@ -32,21 +32,6 @@ func size(held map[string]string) (n int) {
 	return n
 }
 
-// brim gives somebody the longest PIN that their session has room for.
-func brim(b *browser, most int) {
-	b.t.Helper()
-	low, high := 0, most
-	for low+1 < high {
-		mid := (low + high) / 2
-		if b.do("POST", "/keep", strings.Repeat("x", mid)).status == http.StatusOK {
-			low = mid
-		} else {
-			high = mid
-		}
-	}
-	b.ok(b.do("POST", "/keep", strings.Repeat("x", low)))
-}
-
 // again is the program of s after a deploy: the same rows, keys and people.
 func again(s *site) option {
 	return func(c *cookiestore.Config, g *nguard.Config) { c.Keys, c.Companion, g.Users = s.keys, s.rows, s.users }
@@ -63,7 +48,7 @@ func TestC5_ReadGrows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, append([]option{large, tokens(t)}, options...)...)
 			ann := s.login("ann")
-			brim(ann, room)
+			ann.fill(room)
 			if n := size(ann.cookies()); n < room-20 {
 				t.Fatalf("the session takes %d bytes", n)
 			}
@@ -95,7 +80,7 @@ func TestC5_ReadGrows(t *testing.T) {
 	t.Run("the successor", func(t *testing.T) {
 		s := open(t, large, tokens(t))
 		ann := s.login("ann")
-		brim(ann, room)
+		ann.fill(room)
 		before := ann.cookies()
 		ann.ok(ann.do("POST", "/api/auth/refresh", "")) // its answer is lost
 		deployed := open(t, again(s), large, wide)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -292,6 +293,13 @@ func (b *browser) ok(a answer) answer {
 		b.t.Fatalf("got %d: %s", a.status, a.body)
 	}
 	return a
+}
+
+// fill gives somebody the longest PIN, of fewer than most letters, that their session has room for.
+func (b *browser) fill(most int) {
+	b.t.Helper()
+	keep := func(n int) answer { return b.do("POST", "/keep", strings.Repeat("x", n)) }
+	b.ok(keep(sort.Search(most, func(n int) bool { return keep(n).status != http.StatusOK }) - 1))
 }
 
 func (b *browser) url() *url.URL {

@@ -35,13 +35,11 @@ func TestStore(t *testing.T) {
 		}
 		return s
 	}
-	const lacks = "the store lacks NoLostUpdate, and says so"
 	storetest.Run(t, func(t *testing.T) storetest.Harness {
 		place := file(t)
 		return storetest.Harness{
 			Store: sealed(t, place), Sealed: true,
 			Peer: func(t *testing.T) nguard.Store { return sealed(t, place) },
 		}
-	}, storetest.Skip("update/increments", lacks), storetest.Skip("update/fields", lacks),
-		storetest.Skip("peer/increments", lacks), storetest.Skip("tx/increments", lacks))
+	})
 }
